@@ -1,0 +1,1 @@
+"""The embedded AWS: the deployed templates and job code on real engines, on one machine."""

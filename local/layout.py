@@ -1,0 +1,40 @@
+"""Where the local runtime keeps its tools and its state, and on which port it answers."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The checkout."""
+
+ACCOUNT = "000000000000"
+REGION = "us-east-1"
+HOST = "127.0.0.1"
+
+
+def tools_dir() -> Path:
+    """Folder of the installed tools; REFSTACK_TOOLS lets several checkouts share one."""
+    return Path(os.environ.get("REFSTACK_TOOLS", ROOT / ".tools")).resolve()
+
+
+def home() -> Path:
+    """Folder of one embedded AWS' state: logs, process ids, databases, endpoints.json."""
+    return Path(os.environ.get("REFSTACK_HOME", ROOT / "build" / "local")).resolve()
+
+
+def log_file(name: str) -> Path:
+    """Log of the process called `name`; its folder exists afterwards."""
+    path = home() / "log" / f"{name}.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def gateway_port() -> int:
+    """Port of the embedded AWS."""
+    return int(os.environ.get("REFSTACK_PORT", "4566"))
+
+
+def gateway_url() -> str:
+    """Endpoint of every AWS service of the embedded AWS."""
+    return f"http://{HOST}:{gateway_port()}"

@@ -1,0 +1,159 @@
+"""Child processes of the local runtime: each in a session of its own, with a log and a process-id file.
+
+A process is only ever stopped by its id, and only while that id still belongs to it: the file records the
+process' start time, so a reused id is never signalled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.layout import HOST, home, log_file
+
+STOP_TIMEOUT_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Process:
+    """A started process: its name, its id (which is also its session and process-group id) and its log."""
+
+    name: str
+    pid: int
+    log: Path
+
+    def running(self) -> bool:
+        """Whether the process is alive (a zombie is not)."""
+        return _started_at(self.pid) is not None
+
+
+def spawn(
+    name: str,
+    argv: Sequence[str | Path],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Process:
+    """Start `argv` under `name`, its output appended to the log of that name.
+
+    Raises RuntimeError when a process of that name is still running, FileNotFoundError when the program is
+    missing.
+    """
+    known = find(name)
+    if known is not None:
+        raise RuntimeError(f"{name} is already running as process {known.pid}")
+    log = log_file(name)
+    with log.open("ab") as output:
+        child = subprocess.Popen(
+            [str(argument) for argument in argv],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=None if env is None else dict(env),
+            cwd=cwd,
+            start_new_session=True,
+        )
+    record = {"pid": child.pid, "started": _started_at(child.pid), "log": str(log)}
+    _record(name).write_text(json.dumps(record))
+    return Process(name, child.pid, log)
+
+
+def find(name: str) -> Process | None:
+    """The running process called `name`, if there is one."""
+    record = _record(name)
+    if not record.exists():
+        return None
+    known = json.loads(record.read_text())
+    if known["started"] is None or _started_at(known["pid"]) != known["started"]:
+        return None
+    return Process(name, known["pid"], Path(known["log"]))
+
+
+def names() -> list[str]:
+    """Names of all processes recorded, running or not, the last started first."""
+    records = (home() / "pids").glob("*.json")
+    return [path.stem for path in sorted(records, key=lambda path: -path.stat().st_mtime)]
+
+
+def stop(name: str, *, timeout: float = STOP_TIMEOUT_SECONDS) -> None:
+    """End the process called `name` and its whole process group: SIGTERM, then SIGKILL after `timeout` s."""
+    process = find(name)
+    if process is not None:
+        _signal_group(process.pid, signal.SIGTERM)
+        deadline = time.monotonic() + timeout
+        while process.running() and time.monotonic() < deadline:
+            _reap(process.pid)
+            time.sleep(0.05)
+        _signal_group(process.pid, signal.SIGKILL)
+        _reap(process.pid)
+    _record(name).unlink(missing_ok=True)
+
+
+def stop_all() -> list[str]:
+    """Stop every recorded process, the last started first; return their names."""
+    stopped = names()
+    for name in stopped:
+        stop(name)
+    return stopped
+
+
+def free_port(preferred: int) -> int:
+    """`preferred` if nothing listens on it, else a port that the system picks."""
+    for port in (preferred, 0):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise OSError("no free port on this machine")
+
+
+def listening(port: int) -> bool:
+    """Whether something accepts connections on `port` of the loopback address."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def _record(name: str) -> Path:
+    folder = home() / "pids"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{name}.json"
+
+
+def _signal_group(pid: int, number: signal.Signals) -> None:
+    try:
+        os.killpg(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def _reap(pid: int) -> None:
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return
+
+
+def _started_at(pid: int) -> str | None:
+    """Start time of a live process, in whatever unit the system tells it; None once it is gone or a zombie."""
+    stat = Path(f"/proc/{pid}/stat")
+    if stat.parent.parent.joinpath("self").exists():
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+        return None if fields[0] in {"Z", "X"} else fields[19]
+    shown = subprocess.run(
+        ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    ).stdout.split(maxsplit=1)
+    return None if len(shown) < 2 or shown[0].startswith("Z") else shown[1].strip()
