@@ -1,0 +1,190 @@
+"""PostgreSQL servers on the loopback address: one for each RDS instance and each Redshift namespace.
+
+A server of its own per instance, because PostgreSQL's roles belong to the whole server: two instances may
+both have an administrator called `admin`, and a grant in one must not exist in the other. An empty server
+takes half a second to make and 30 MB to run.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from local import processes
+from local.layout import HOST, home
+from local.toolchain import tools
+
+READY_SECONDS = 30.0
+UNPRIVILEGED_ID = 65534
+"""nobody: PostgreSQL refuses to run as root."""
+
+SETTINGS = {
+    "listen_addresses": HOST,
+    "unix_socket_directories": "",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "max_connections": "60",
+    "shared_buffers": "128MB",
+    "max_wal_size": "2GB",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    # The data live as long as the embedded AWS does: durability would only cost time.
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    # Parallel workers need shared memory that containers often lack.
+    "max_parallel_workers_per_gather": "0",
+}
+
+
+@dataclass(frozen=True)
+class Server:
+    """A PostgreSQL server: where it listens, and its superuser, whom only the emulation itself uses."""
+
+    name: str
+    port: int
+    owner: str
+    password: str
+
+    def connect(self, database: str = "postgres") -> psycopg.Connection[Any]:
+        """A connection as the superuser, in autocommit mode; the caller closes it."""
+        return psycopg.connect(
+            host=HOST,
+            port=self.port,
+            dbname=database,
+            user=self.owner,
+            password=self.password,
+            autocommit=True,
+            connect_timeout=10,
+        )
+
+    def running(self) -> bool:
+        """Whether the server's process is alive."""
+        return processes.find(self.name) is not None
+
+
+def create(name: str, *, owner: str, preferred_port: int = 0) -> Server:
+    """Make an empty server called `name`, start it and wait until it answers.
+
+    `preferred_port` is taken if it is free. What a server of this name left behind is deleted. Raises
+    RuntimeError with the end of the log when the server does not come up.
+    """
+    drop(name)
+    folder = _folder(name)
+    folder.mkdir(parents=True)
+    password = secrets.token_urlsafe(24)
+    if os.geteuid() == 0:
+        os.chown(folder, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
+    folder.chmod(0o700)
+    with tempfile.NamedTemporaryFile("w", dir=folder.parent, suffix=".password") as file:
+        file.write(password)
+        file.flush()
+        argv = [
+            *(_binary("initdb"), "--pgdata", folder, "--username", owner, "--pwfile", file.name),
+            *("--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"),
+        ]
+        made = processes.spawn(f"{name}-initdb", _unprivileged(argv), env=_environment())
+        _wait_for_end(made)
+    server = Server(name, processes.free_port(preferred_port), owner, password)
+    start(server)
+    return server
+
+
+def start(server: Server) -> None:
+    """Start a server that was created and stopped; return once it answers."""
+    settings = [part for key, value in SETTINGS.items() for part in ("-c", f"{key}={value}")]
+    argv = [_binary("postgres"), "-D", _folder(server.name), "-p", str(server.port), *settings]
+    process = processes.spawn(server.name, _unprivileged(argv), env=_environment())
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        try:
+            server.connect().close()
+        except psycopg.OperationalError as error:
+            if not process.running() or time.monotonic() > deadline:
+                processes.stop(server.name)
+                raise RuntimeError(f"PostgreSQL did not start: {_last_line(process.log)}") from error
+            time.sleep(0.05)
+        else:
+            return
+
+
+def stop(name: str) -> None:
+    """Stop a server and keep its data."""
+    processes.stop(name)
+
+
+def drop(name: str) -> None:
+    """Stop a server and delete its data; nothing happens when there is none."""
+    processes.stop(name)
+    shutil.rmtree(_folder(name), ignore_errors=True)
+
+
+def create_user(
+    connection: psycopg.Connection[Any], name: str, password: str | None, *attributes: str
+) -> None:
+    """Create a role that may log in, or change the attributes and the password of the one that exists.
+
+    `attributes` are PostgreSQL's own keywords, e.g. "CREATEDB". Without a password nobody can log in as the role.
+    """
+    known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone()
+    verb = sql.SQL("ALTER ROLE {}" if known else "CREATE ROLE {}").format(sql.Identifier(name))
+    words = [sql.SQL(word) for word in ("LOGIN", *attributes)]  # type: ignore[arg-type]
+    secret = sql.SQL("PASSWORD {}").format(sql.NULL if password is None else sql.Literal(password))
+    connection.execute(sql.SQL(" ").join([verb, *words, secret]))
+
+
+def create_database(connection: psycopg.Connection[Any], name: str, owner: str) -> None:
+    """Create a database that belongs to `owner`."""
+    connection.execute(
+        sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(owner))
+    )
+
+
+def _folder(name: str) -> Path:
+    return home() / "postgres" / name
+
+
+def _binary(name: str) -> Path:
+    return tools().postgres_bin / name
+
+
+def _unprivileged(argv: Sequence[str | Path]) -> list[str | Path]:
+    """`argv`, run as nobody when we are root, and still able to reach folders that only root may enter."""
+    if os.geteuid() != 0:
+        return list(argv)
+    if shutil.which("setpriv") is None:
+        raise RuntimeError("PostgreSQL cannot run as root: run as another user, or install setpriv (util-linux)")
+    reach = "+dac_override,+dac_read_search"
+    identity = [f"--reuid={UNPRIVILEGED_ID}", f"--regid={UNPRIVILEGED_ID}", "--clear-groups"]
+    return ["setpriv", *identity, f"--inh-caps={reach}", f"--ambient-caps={reach}", *argv]
+
+
+def _environment() -> dict[str, str]:
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+
+
+def _wait_for_end(process: processes.Process) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while process.running():
+        if time.monotonic() > deadline:
+            processes.stop(process.name)
+            raise RuntimeError(f"initdb did not end within {READY_SECONDS:.0f} s (log: {process.log})")
+        time.sleep(0.02)
+    processes.stop(process.name)
+    if not (_folder(process.name.removesuffix("-initdb")) / "PG_VERSION").exists():
+        raise RuntimeError(f"PostgreSQL could not make a database: {_last_line(process.log)}")
+
+
+def _last_line(log: Path) -> str:
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return f"{lines[-1] if lines else 'it said nothing'} (log: {log})"
