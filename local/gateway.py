@@ -1,0 +1,148 @@
+"""The embedded AWS: ministack with our services and resource types, in one process on the loopback address.
+
+python -m local.gateway        serve on REFSTACK_PORT (4566), state in REFSTACK_HOME, until SIGTERM
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import logging
+import os
+import pkgutil
+import signal
+import sys
+import threading
+from typing import Any
+
+from local import layout, processes
+from local.services.clients import ROOT_KEY, ROOT_SECRET, endpoint_environment
+
+READY_PATH = "/_refstack/ready"
+"""Answers 200 once every service and resource type is in place."""
+SHUTDOWN_SECONDS = 20.0
+
+log = logging.getLogger("refstack.gateway")
+
+
+def configure() -> None:
+    """Set what ministack reads from the environment when it is imported."""
+    port = str(layout.gateway_port())
+    os.environ.update(
+        AUTH="true",
+        GATEWAY_PORT=port,
+        BIND_HOST=layout.HOST,
+        MINISTACK_HOST=layout.HOST,
+        MINISTACK_ACCOUNT_ID=layout.ACCOUNT,
+        MINISTACK_REGION=layout.REGION,
+        MINISTACK_WORKER_THREADS="128",
+        AWS_ACCESS_KEY_ID=ROOT_KEY,
+        AWS_SECRET_ACCESS_KEY=ROOT_SECRET,
+        IOT_MTLS_ENABLED="0",
+        SFTP_ENABLED="0",
+        DOCKER_HOST="unix:///nonexistent/docker.sock",
+        **endpoint_environment(),
+    )
+    os.environ.setdefault("LOG_LEVEL", "INFO")
+    os.environ.pop("AWS_SESSION_TOKEN", None)
+    os.environ.pop("AWS_PROFILE", None)
+
+
+def load(package: str) -> list[str]:
+    """Import every module of `package`; raise ImportError that names the one that fails."""
+    parent = importlib.import_module(package)
+    names = sorted(module.name for module in pkgutil.iter_modules(parent.__path__, f"{package}."))
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            raise ImportError(f"{name} cannot be imported: {type(error).__name__}: {error}") from error
+    return names
+
+
+def install() -> Any:
+    """Put our services, resource types and identity checks into ministack; return its ASGI app."""
+    from ministack import app as ministack_app
+
+    from local import cloudformation, identity, routing
+
+    loaded = load("local.services") + load("local.resources")
+    identity.install()
+    routing.install()
+    cloudformation.install()
+    log.info("loaded %s", ", ".join(loaded))
+    return ministack_app.app
+
+
+async def serve(app: Any) -> None:
+    """Answer requests until SIGTERM or SIGINT."""
+    from hypercorn.asyncio import serve as hypercorn_serve  # type: ignore[import-not-found]
+    from hypercorn.config import Config  # type: ignore[import-not-found]
+
+    config = Config()
+    config.bind = [f"{layout.HOST}:{layout.gateway_port()}"]
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = 2.0
+    config.backlog = 1024
+    config.loglevel = "WARNING"
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, _begin_shutdown, stopping)
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["path"] == READY_PATH:
+            body = json.dumps({"status": "ready", "pid": os.getpid(), "home": str(layout.home())}).encode()
+            headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+            return
+        await app(scope, receive, send)
+
+    await hypercorn_serve(answer, config, shutdown_trigger=stopping.wait)
+    await asyncio.to_thread(stop_children)
+
+
+def stop_children() -> None:
+    """Stop the engines that this gateway started, and its Lambda workers."""
+    from ministack.core import lambda_runtime
+
+    lambda_runtime.reset()
+    for name in processes.names():
+        known = processes.find(name)
+        if known is not None and known.pid != os.getpid():
+            processes.stop(name)
+
+
+def main() -> int:
+    """Serve; 0 after a stop by signal, 1 with one sentence when the port is taken or a module is broken."""
+    configure()
+    port = layout.gateway_port()
+    if processes.listening(port):
+        print(f"Port {port} is in use: stop what listens there, or set REFSTACK_PORT.", file=sys.stderr)
+        return 1
+    try:
+        app = install()
+    except ImportError as error:
+        logging.exception("the gateway cannot start")
+        print(f"The gateway cannot start: {error}", file=sys.stderr)
+        return 1
+    asyncio.run(serve(app), debug=False)
+    return 0
+
+
+def _begin_shutdown(stopping: asyncio.Event) -> None:
+    """Stop serving; leave by force when something (a job, a stuck custom resource) does not end in time."""
+    stopping.set()
+
+    def force() -> None:
+        stop_children()
+        os._exit(0)
+
+    timer = threading.Timer(SHUTDOWN_SECONDS, force)
+    timer.daemon = True
+    timer.start()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,175 @@
+"""Who called what: every call is logged with its principal, and policies are evaluated in record-only mode.
+
+ministack evaluates each call against the deployed policies. Here its verdict is only recorded: a call that
+AWS would refuse is appended to would_deny.jsonl and let through. Wrong or expired credentials are refused.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import json
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ministack import app as ministack_app
+from ministack.core import iam_actions, iam_evaluator, responses
+
+from local.layout import home
+from local.services.service import SERVICES, Request
+
+_request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="")
+_action: contextvars.ContextVar[str] = contextvars.ContextVar("iam_action", default="")
+
+
+class Journal:
+    """A file of JSON lines that many threads append to; each line is written whole."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("a", buffering=1)
+        self._lock = threading.Lock()
+
+    def append(self, entry: dict[str, Any]) -> None:
+        """Add one entry."""
+        line = json.dumps(entry, default=str) + "\n"
+        with self._lock:
+            self._file.write(line)
+
+
+def install() -> None:
+    """Put the recording around ministack's authorisation and dispatch; once, after services are imported."""
+    for service in SERVICES.values():
+        iam_actions.SERVICE_TO_IAM_NAMESPACE.setdefault(service.key, service.key)
+    _record_denials(Journal(home() / "would_deny.jsonl"))
+    _record_calls(Journal(home() / "callers.jsonl"))
+    _name_resources()
+    _let_services_assume_roles()
+
+
+def call_context() -> tuple[str, str, str, str]:
+    """Account, region, caller's ARN and request id of the call that is being answered."""
+    return (
+        responses.get_account_id(),
+        responses.get_region(),
+        iam_evaluator.caller_arn(),
+        _request_id.get(),
+    )
+
+
+def _record_denials(journal: Journal) -> None:
+    enforce = iam_evaluator.enforce
+
+    def record_only(
+        access_key_id: str, iam_action: str, service: str, region: str, *args: Any, **kwargs: Any
+    ) -> Any:
+        verdict = enforce(access_key_id, iam_action, service, region, *args, **kwargs)
+        if verdict is None or isinstance(verdict, iam_evaluator.AuthError):
+            return verdict
+        journal.append(
+            {
+                "time": time.time(),
+                "caller": verdict.principal_arn,
+                "action": iam_action,
+                "resource": kwargs.get("resource_arn", args[0] if args else "*"),
+                "decision": verdict.decision,
+                "request_id": _request_id.get(),
+            }
+        )
+        return None
+
+    iam_evaluator.enforce = record_only
+
+
+def _record_calls(journal: Journal) -> None:
+    dispatch = ministack_app._dispatch_service_request
+    extract_action = iam_actions.extract_iam_action
+
+    def remember_action(*args: Any, **kwargs: Any) -> str | None:
+        action: str | None = extract_action(*args, **kwargs)
+        _action.set(action or "")
+        return action
+
+    async def recorded(
+        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any], request_id: str
+    ) -> Any:
+        _request_id.set(request_id)
+        _action.set("")
+        started = time.time()
+        answer = await dispatch(method, path, headers, body, query, request_id)
+        service, _, operation = _action.get().partition(":")
+        journal.append(
+            {
+                "time": started,
+                "service": service or "-",
+                "operation": operation or f"{method} {path}",
+                "caller": iam_evaluator.caller_arn(),
+                "request_id": request_id,
+                "status": answer[0],
+            }
+        )
+        return answer
+
+    iam_actions.extract_iam_action = remember_action
+    ministack_app._dispatch_service_request = recorded
+
+
+def _name_resources() -> None:
+    """Let our services say which ARN an operation's policies are held against."""
+    extract: Callable[..., str] = iam_actions.extract_resource_arn
+
+    def resource_arn(
+        service: str,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        query: dict[str, Any],
+        region: str,
+        account: str,
+    ) -> str:
+        ours = SERVICES.get(service)
+        matched = ours.match(method, path, headers, body, query) if ours and ours.names_resources else None
+        if ours is None or matched is None:
+            return extract(service, method, path, headers, body, query, region, account)
+        operation, uri_params, http = matched
+        if not ours.names_resource(operation.name):
+            return extract(service, method, path, headers, body, query, region, account)
+        try:
+            params = ours.parse(operation, uri_params, http)
+            return ours.resource_arn(operation, Request(operation.name, params, account, region, "", ""))
+        except Exception:
+            # A malformed request is refused by the service itself, which sees it next.
+            return "*"
+
+    iam_actions.extract_resource_arn = resource_arn
+
+
+def _let_services_assume_roles() -> None:
+    """Root stands for the AWS service that runs a job: it may take the role of any job that trusts a service.
+
+    The conditions of such a trust (aws:SourceAccount and the like) describe the service's own request, which
+    has no counterpart here.
+    """
+    evaluate = iam_evaluator.evaluate_trust_policy
+
+    def trusts(trust_doc: Any, caller_arn: str, ctx: Any = None) -> bool:
+        if caller_arn.endswith(":root") and _trusted_services(trust_doc):
+            return True
+        return bool(evaluate(trust_doc, caller_arn, ctx))
+
+    iam_evaluator.evaluate_trust_policy = trusts
+
+
+def _trusted_services(trust_doc: Any) -> list[str]:
+    document = json.loads(trust_doc) if isinstance(trust_doc, str) else trust_doc
+    statements = document.get("Statement", [])
+    named: list[str] = []
+    for statement in [statements] if isinstance(statements, dict) else statements:
+        principal = statement.get("Principal", {})
+        services = principal.get("Service", []) if isinstance(principal, dict) else []
+        if statement.get("Effect") == "Allow":
+            named += [services] if isinstance(services, str) else services
+    return named

@@ -1,0 +1,86 @@
+"""A fresh embedded AWS for the tests that need one."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from local import layout, processes
+from local.toolchain import tools
+
+READY_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """A running gateway: where it answers, where its state is, and root's clients of it."""
+
+    url: str
+    home: Path
+    log: Path
+
+    def client(self, service: str, **credentials: str) -> Any:
+        """A boto3 client; root's unless other credentials are given."""
+        names = {"aws_access_key_id": "test", "aws_secret_access_key": "test", **credentials}
+        return boto3.session.Session().client(
+            service,
+            endpoint_url=self.url,
+            region_name=layout.REGION,
+            config=Config(
+                inject_host_prefix=False, retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}
+            ),
+            **names,
+        )
+
+
+@pytest.fixture(scope="session")
+def start_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Gateway]]:
+    """Start gateways on free ports with homes of their own; all are stopped at the end of the session."""
+    started: list[Path] = []
+    saved = {name: os.environ.get(name) for name in ("REFSTACK_HOME", "REFSTACK_PORT")}
+
+    def start() -> Gateway:
+        home = tmp_path_factory.mktemp("embedded-aws")
+        with socket.socket() as probe:
+            probe.bind((layout.HOST, 0))
+            port = probe.getsockname()[1]
+        os.environ.update(REFSTACK_HOME=str(home), REFSTACK_PORT=str(port))
+        started.append(home)
+        process = processes.spawn(
+            "gateway",
+            [tools().gateway_python, "-m", "local.gateway"],
+            env={**os.environ, "PYTHONPATH": str(layout.ROOT)},
+            cwd=layout.ROOT,
+        )
+        deadline = time.monotonic() + READY_SECONDS
+        while not processes.listening(port):
+            if not process.running() or time.monotonic() > deadline:
+                pytest.fail(f"the gateway did not start:\n{process.log.read_text()[-3000:]}")
+            time.sleep(0.1)
+        return Gateway(f"http://{layout.HOST}:{port}", home, process.log)
+
+    yield start
+    for home in started:
+        os.environ["REFSTACK_HOME"] = str(home)
+        processes.stop("gateway", timeout=40)
+        processes.stop_all()
+    for name, value in saved.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+@pytest.fixture(scope="session")
+def gateway(start_gateway: Callable[[], Gateway]) -> Gateway:
+    """One gateway for the whole session; REFSTACK_HOME and REFSTACK_PORT point at it."""
+    return start_gateway()
