@@ -1,0 +1,114 @@
+"""Objects of the raw zone: one a data set and day, gzip, equal bytes for equal rows.
+
+- flights/year=2013/month=01/day=01/flights-2013-01-01.csv.gz: CSV with a header line
+- weather/year=2013/month=01/day=01/weather-2013-01-01.json.gz: JSON lines
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from types import TracebackType
+
+SUFFIXES = {"flights": "csv.gz", "weather": "json.gz"}
+"""Data set → how its objects' names end."""
+
+_KEY = re.compile(
+    r"(?P<dataset>\w+)/year=(?P<year>\d{4})/month=(?P<month>\d\d)/day=(?P<day>\d\d)/(?P<name>[^/]+)"
+)
+
+
+@dataclass(frozen=True)
+class RawObject:
+    """One day of one data set: its key, its gzip bytes, and its number of rows (headers not counted)."""
+
+    key: str
+    body: bytes
+    rows: int
+
+
+def partition(day: date) -> str:
+    """Partition path of a day: `year=2013/month=01/day=01`."""
+    return f"year={day:%Y}/month={day:%m}/day={day:%d}"
+
+
+def raw_key(dataset: str, day: date) -> str:
+    """Key of the object that holds `day` of `dataset` ("flights" or "weather")."""
+    return f"{dataset}/{partition(day)}/{dataset}-{day.isoformat()}.{SUFFIXES[dataset]}"
+
+
+def flights_key(day: date) -> str:
+    """Key of the day's flights."""
+    return raw_key("flights", day)
+
+
+def weather_key(day: date) -> str:
+    """Key of the day's weather."""
+    return raw_key("weather", day)
+
+
+def parse_key(key: str) -> tuple[str, date] | None:
+    """Data set and day of a raw object's key; None if it is the key of anything else."""
+    match = _KEY.fullmatch(key)
+    if match is None or match["dataset"] not in SUFFIXES:
+        return None
+    try:
+        day = date(int(match["year"]), int(match["month"]), int(match["day"]))
+    except ValueError:
+        return None
+    return (match["dataset"], day) if raw_key(match["dataset"], day) == key else None
+
+
+class DailyObjects:
+    """Collects lines by day into gzip objects, in memory but compressed, in whatever order the days come.
+
+    A context manager: leaving it closes all streams. `objects()` gives every day that was asked for, those
+    without a line included.
+    """
+
+    def __init__(self, dataset: str, days: Iterable[date], header: str = "") -> None:
+        self._dataset = dataset
+        self._streams = {day: _DayStream(header) for day in days}
+
+    def __enter__(self) -> DailyObjects:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for stream in self._streams.values():
+            stream.close()
+
+    def write(self, day: date, line: str) -> None:
+        """Append `line` (with its line end) to `day`; KeyError if that day was not asked for."""
+        self._streams[day].write(line)
+
+    def objects(self) -> list[RawObject]:
+        """The finished objects, by day."""
+        return [
+            RawObject(raw_key(self._dataset, day), stream.close(), stream.rows)
+            for day, stream in sorted(self._streams.items())
+        ]
+
+
+class _DayStream:
+    """One day's gzip stream."""
+
+    def __init__(self, header: str) -> None:
+        self.rows = 0
+        self._buffer = io.BytesIO()
+        # No file name and no time in the gzip header: the same rows must give the same bytes.
+        self._gzip = gzip.GzipFile(filename="", mode="wb", fileobj=self._buffer, mtime=0)
+        self._gzip.write(header.encode())
+
+    def write(self, line: str) -> None:
+        self._gzip.write(line.encode())
+        self.rows += 1
+
+    def close(self) -> bytes:
+        self._gzip.close()
+        return self._buffer.getvalue()

@@ -1,0 +1,48 @@
+"""Ingest flights: BTS's monthly files → one gzip CSV a day in the raw zone.
+
+Event `{"start": "2013-01-01", "end": "2013-01-31"}`, both days included. Running it again writes the same
+keys with the same bytes. An object is written only after its whole month was read and checked.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities import parameters
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from flights.sources.bts import flights_of_month
+from flights.sources.period import Period
+from flights.sources.settings import IngestSettings
+
+SETTINGS = IngestSettings.of_environment(os.environ, "FLIGHTS_SOURCE_PARAMETER")
+S3 = boto3.client("s3")
+logger = Logger(service="ingest_flights")
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+    """Ingest the event's period; return the numbers of days, rows and objects written."""
+    period = Period.of_event(event)
+    source = parameters.get_parameter(SETTINGS.source_parameter, max_age=60)
+    origins = [airport.code for airport in SETTINGS.airports]
+    rows = objects = 0
+    for days in period.months():
+        for raw in flights_of_month(source, days, origins):
+            S3.put_object(
+                Bucket=SETTINGS.raw_bucket, Key=raw.key, Body=raw.body, ContentType="application/gzip"
+            )
+            rows += raw.rows
+            objects += 1
+        logger.info("month ingested", extra={"month": f"{days[0]:%Y-%m}", "days": len(days)})
+    return {
+        "dataset": "flights",
+        "start": period.start.isoformat(),
+        "end": period.end.isoformat(),
+        "days": len(period.days()),
+        "rows": rows,
+        "objects": objects,
+    }

@@ -1,0 +1,129 @@
+"""Prepare the warehouse: schemas, database roles, a database user for each IAM role that may load or read.
+
+Event `{}`. The Redshift user of an IAM caller is called `IAMR:<role name>` and has no right of its own; this
+gives it a database role, so that no job needs the administrator. Runs through the Redshift Data API with the
+namespace's managed secret; each statement is checked, and running it again changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from flights.sources.settings import SettingsError, required
+
+SCHEMAS = ("staging", "core")
+ROLES = ("loader", "reader")
+WRITE = "SELECT, INSERT, UPDATE, DELETE, TRUNCATE"
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, SPARE_SECONDS = 0.1, 2.0, 5.0
+
+WORKGROUP, NAMESPACE, DATABASE, _GRANTS = required(os.environ, "WORKGROUP", "NAMESPACE", "DATABASE", "GRANTS")
+DATA = boto3.client("redshift-data")
+SERVERLESS = boto3.client("redshift-serverless")
+logger = Logger(service="prepare_warehouse")
+
+
+class StatementError(Exception):
+    """A statement did not succeed; the message holds it and the warehouse's answer."""
+
+
+def grants(text: str) -> dict[str, str]:
+    """IAM role name → database role, from GRANTS; SettingsError if a name is not allowed in IAM or here."""
+    try:
+        wanted: dict[str, str] = dict(json.loads(text))
+    except (TypeError, ValueError) as error:
+        raise SettingsError(f"GRANTS is {text!r}, not a JSON object of IAM role to database role") from error
+    for iam_role, role in wanted.items():
+        if not re.fullmatch(r"[\w+=,.@-]{1,64}", iam_role, re.ASCII) or role not in ROLES:
+            raise SettingsError(f"GRANTS gives {iam_role!r} the role {role!r}, not one of {', '.join(ROLES)}")
+    return wanted
+
+
+GRANTS = grants(_GRANTS)
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+    """Bring schemas, roles, users and grants to what the settings say; return what was run."""
+    namespace = SERVERLESS.get_namespace(namespaceName=NAMESPACE)["namespace"]
+    secret = namespace.get("adminPasswordSecretArn")
+    if not secret:
+        raise StatementError(f"the namespace {NAMESPACE} has no managed administrator secret")
+    deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - SPARE_SECONDS
+    roles = names("SELECT role_name FROM svv_roles", secret, deadline)
+    users = names("SELECT usename FROM pg_user", secret, deadline)
+    count = 0
+    for sql in statements(GRANTS, roles, users):
+        run(sql, secret, deadline)
+        count += 1
+    logger.info("warehouse prepared", extra={"statements": count, "users": sorted(GRANTS)})
+    return {"statements": count, "users": {user_of(iam_role): role for iam_role, role in GRANTS.items()}}
+
+
+def user_of(iam_role: str) -> str:
+    """Database user that a caller with this IAM role gets."""
+    return f"IAMR:{iam_role}"
+
+
+def statements(wanted: dict[str, str], roles: set[str], users: set[str]) -> Iterator[str]:
+    """The SQL, in order, given the roles and users that exist (lower case, as Redshift folds identifiers).
+
+    They are needed because Redshift's CREATE ROLE and CREATE USER have no IF NOT EXISTS.
+    """
+    yield from (f"CREATE SCHEMA IF NOT EXISTS {schema}" for schema in SCHEMAS)
+    yield from (f"CREATE ROLE {role}" for role in ROLES if role not in roles)
+    for schema in SCHEMAS:
+        yield f"GRANT USAGE, CREATE ON SCHEMA {schema} TO ROLE loader"
+        yield f"GRANT {WRITE} ON ALL TABLES IN SCHEMA {schema} TO ROLE loader"
+    yield "GRANT USAGE ON SCHEMA core TO ROLE reader"
+    yield "GRANT SELECT ON ALL TABLES IN SCHEMA core TO ROLE reader"
+    for iam_role, role in wanted.items():
+        user = f'"{user_of(iam_role)}"'
+        if user_of(iam_role).lower() not in users:
+            yield f"CREATE USER {user} PASSWORD DISABLE"
+        yield f"GRANT ROLE {role} TO {user}"
+        if role == "loader":
+            # Tables belong to the loader that creates them; these let the others at tables to come.
+            for schema in SCHEMAS:
+                yield _default(user, schema, WRITE, "loader")
+            yield _default(user, "core", "SELECT", "reader")
+
+
+def _default(user: str, schema: str, rights: str, role: str) -> str:
+    default = f"ALTER DEFAULT PRIVILEGES FOR USER {user} IN SCHEMA {schema}"
+    return f"{default} GRANT {rights} ON TABLES TO ROLE {role}"
+
+
+def names(query: str, secret: str, deadline: float) -> set[str]:
+    """First column of a query's rows, in lower case."""
+    pages = DATA.get_paginator("get_statement_result").paginate(Id=run(query, secret, deadline))
+    return {row[0]["stringValue"].lower() for page in pages for row in page["Records"]}
+
+
+def run(sql: str, secret: str, deadline: float) -> str:
+    """Run one statement as the administrator and wait for it, at most until `deadline` (monotonic seconds).
+
+    Returns its id; raises StatementError if it failed, was aborted or did not end in time.
+    """
+    started = DATA.execute_statement(WorkgroupName=WORKGROUP, Database=DATABASE, SecretArn=secret, Sql=sql)
+    statement: str = started["Id"]
+    wait = FIRST_WAIT_SECONDS
+    while True:
+        status = DATA.describe_statement(Id=statement)
+        state = status["Status"]
+        if state == "FINISHED":
+            return statement
+        if state in ("FAILED", "ABORTED"):
+            raise StatementError(f"{state}: `{sql}`: {status.get('Error', 'no reason given')}")
+        if time.monotonic() + wait > deadline:
+            raise StatementError(f"still {state} when the function's time ran out: `{sql}`")
+        time.sleep(wait)
+        wait = min(wait * 2, LONGEST_WAIT_SECONDS)
