@@ -17,6 +17,7 @@ import threading
 from typing import Any
 
 from local import layout, processes
+from local.services import state
 from local.services.clients import ROOT_KEY, ROOT_SECRET, endpoint_environment
 
 READY_PATH = "/_refstack/ready"
@@ -41,6 +42,7 @@ def configure() -> None:
         AWS_SECRET_ACCESS_KEY=ROOT_SECRET,
         IOT_MTLS_ENABLED="0",
         SFTP_ENABLED="0",
+        STATE_DIR=str(layout.home() / "state" / "ministack"),
         DOCKER_HOST="unix:///nonexistent/docker.sock",
         **endpoint_environment(),
     )
@@ -65,18 +67,19 @@ def install() -> Any:
     """Put our services, resource types and identity checks into ministack; return its ASGI app."""
     from ministack import app as ministack_app
 
-    from local import cloudformation, identity, routing
+    from local import cloudformation, functions, identity, routing
 
     loaded = load("local.services") + load("local.resources")
     identity.install()
     routing.install()
     cloudformation.install()
+    functions.install()
     log.info("loaded %s", ", ".join(loaded))
     return ministack_app.app
 
 
 async def serve(app: Any) -> None:
-    """Answer requests until SIGTERM or SIGINT."""
+    """Answer requests until SIGTERM or SIGINT, from the state in which an earlier gateway stopped."""
     from hypercorn.asyncio import serve as hypercorn_serve  # type: ignore[import-not-found]
     from hypercorn.config import Config  # type: ignore[import-not-found]
 
@@ -90,24 +93,38 @@ async def serve(app: Any) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, _begin_shutdown, stopping)
 
+    restored = state.restore()
+    readiness: dict[str, Any] = {"status": "restoring" if restored else "ready"}
+
     async def answer(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"] == READY_PATH:
-            body = json.dumps({"status": "ready", "pid": os.getpid(), "home": str(layout.home())}).encode()
+            code = 200 if readiness["status"] == "ready" else 503
+            body = json.dumps({**readiness, "pid": os.getpid(), "home": str(layout.home())}).encode()
             headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.start", "status": code, "headers": headers})
             await send({"type": "http.response.body", "body": body})
             return
         await app(scope, receive, send)
 
+    async def bring_back() -> None:
+        readiness.update(restore_failures=await asyncio.to_thread(state.run_hooks), status="ready")
+
+    restoring = asyncio.create_task(bring_back()) if restored else None
     await hypercorn_serve(answer, config, shutdown_trigger=stopping.wait)
+    if restoring is not None:
+        restoring.cancel()
+    await asyncio.to_thread(state.save)
     await asyncio.to_thread(stop_children)
+    logging.shutdown()
+    # Threads of jobs that still run would keep the interpreter waiting for them.
+    os._exit(0)
 
 
 def stop_children() -> None:
     """Stop the engines that this gateway started, and its Lambda workers."""
-    from ministack.core import lambda_runtime
+    from local import functions
 
-    lambda_runtime.reset()
+    functions.stop()
     for name in processes.names():
         known = processes.find(name)
         if known is not None and known.pid != os.getpid():
@@ -127,7 +144,7 @@ def main() -> int:
         logging.exception("the gateway cannot start")
         print(f"The gateway cannot start: {error}", file=sys.stderr)
         return 1
-    asyncio.run(serve(app), debug=False)
+    asyncio.run(serve(app))
     return 0
 
 

@@ -31,6 +31,7 @@ from moto.core.serialize import SerializationContext, get_serializer_class
 from moto.core.utils import get_service_model
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
+from local.services import state
 from local.services.validation import violations
 
 log = logging.getLogger("refstack.service")
@@ -126,6 +127,15 @@ class Service:
             return function
 
         return register
+
+    def state(self, name: str) -> dict[Any, Any]:
+        """A dict of plain data that outlives the gateway's process; the same one for the same name."""
+        return state.register(self.name, name)
+
+    def on_restore(self, hook: Callable[[], None]) -> Callable[[], None]:
+        """Run `hook` after an earlier gateway's state is back and this one answers, to restart engines."""
+        state.HOOKS.append((self.name, hook))
+        return hook
 
     def error(self, code: str, message: str, **fields: Any) -> ServiceError:
         """The exception to raise for the model's error `code`."""

@@ -1,0 +1,94 @@
+"""Lambda functions: worker processes that see their bundle only, and asynchronous events that wait their turn."""
+
+from __future__ import annotations
+
+import contextvars
+import json
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ministack.core import lambda_runtime, responses
+from ministack.services import eventbridge, lambda_svc
+
+from local.layout import ROOT
+
+log = logging.getLogger("refstack.lambda")
+
+ASYNC_CONCURRENCY = 4
+"""Asynchronous invocations that run at once. AWS would run a thousand; on a laptop the rest waits in line."""
+
+_OWN_ENVIRONMENT_ONLY = f"""
+import os as _os, sys as _sys
+# A function sees its bundle and the runtime's own packages, never this checkout.
+_sys.path[:] = [_p for _p in _sys.path if _os.path.abspath(_p or ".") != {str(ROOT)!r}]
+for _name in list(_os.environ):
+    if _name in ("PYTHONPATH", "GATEWAY_PORT", "STATE_DIR", "AUTH") or _name.startswith(("REFSTACK_", "MINISTACK_")):
+        del _os.environ[_name]
+_os.environ.setdefault("AWS_EXECUTION_ENV", "AWS_Lambda_python3.13")
+"""
+
+_queue = ThreadPoolExecutor(ASYNC_CONCURRENCY, thread_name_prefix="lambda-async")
+
+
+def install() -> None:
+    """Put this module's ways into ministack's Lambda."""
+    lambda_runtime._PYTHON_WORKER_SCRIPT = _OWN_ENVIRONMENT_ONLY + lambda_runtime._PYTHON_WORKER_SCRIPT
+    lambda_svc.invoke_async_with_retry = invoke_later
+    eventbridge._dispatch_to_lambda = _from_event_bridge
+
+
+def invoke_later(function: dict[str, Any], event: Any) -> None:
+    """Queue an asynchronous invocation: retried as the function is configured, then sent to its failure target.
+
+    ministack starts a thread and a worker process for each event at once, which a burst of hundreds of objects
+    turns into hundreds of Python processes.
+    """
+    context = contextvars.copy_context()
+    _queue.submit(context.run, _invoke, function, event)
+
+
+def _invoke(function: dict[str, Any], event: Any) -> None:
+    config = function.get("config") or function
+    name = config.get("FunctionName", "unknown")
+    try:
+        account, region = lambda_runtime._account_region_from_function_config(config)
+        responses._request_account_id.set(account)
+        responses._request_region.set(region)
+        settings = (
+            function.get("event_invoke_config")
+            or (function.get("event_invoke_configs") or {}).get("$LATEST")
+            or {}
+        )
+        retries = settings.get("MaximumRetryAttempts")
+        result: dict[str, Any] = {}
+        for attempt in range(1 + (2 if retries is None else int(retries))):
+            time.sleep(min(2.0**attempt - 1, 30.0))
+            result = lambda_svc._execute_function(function, event)
+            if not result.get("error") and not result.get("throttle"):
+                return
+        log.error("%s failed on an event: %s", name, json.dumps(result.get("body"))[:500])
+        target = (
+            (settings.get("DestinationConfig") or {}).get("OnFailure", {}).get("Destination")
+            or (config.get("DeadLetterConfig") or {}).get("TargetArn")
+            or ""
+        )
+        if target:
+            lambda_svc._route_async_failure(target, name, event, result)
+    except Exception:
+        log.exception("an event for %s was lost", name)
+
+
+def _from_event_bridge(arn: str, payload: str) -> None:
+    function, config, name = lambda_svc._get_func_record_for_ref(arn)
+    if not function or not config:
+        log.error("an EventBridge rule targets %s, which does not exist", name)
+        return
+    invoke_later(lambda_svc._execution_record_for_config(function, config), json.loads(payload))
+
+
+def stop() -> None:
+    """Drop queued events and end the worker processes."""
+    _queue.shutdown(wait=False, cancel_futures=True)
+    lambda_runtime.reset()
