@@ -1,0 +1,285 @@
+"""The daily batch, and any backfill of it: sources → raw → curated → star schema → Redshift."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.configuration import conf
+from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+from airflow.providers.amazon.aws.hooks.ssm import SsmHook
+from airflow.providers.amazon.aws.operators.emr import (
+    EmrAddStepsOperator,
+    EmrCreateJobFlowOperator,
+    EmrTerminateJobFlowOperator,
+)
+from airflow.providers.amazon.aws.operators.glue import GlueJobOperator
+from airflow.providers.amazon.aws.operators.lambda_function import LambdaInvokeFunctionOperator
+from airflow.providers.amazon.aws.sensors.emr import EmrStepSensor
+from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
+from airflow.sdk import DAG, Param, TaskGroup, task
+
+from refstack_dags import date_range, row_accounting
+from refstack_dags.redshift_script import RedshiftScriptOperator
+from refstack_dags.settings import Limits, cfg
+
+DIMENSIONS = ("dim_date", "dim_airline", "dim_airport", "dim_aircraft", "dim_weather")
+FACTS = ("fact_flight", "fact_airport_daily")
+
+# A synchronous invocation answers after up to 15 minutes. boto3 would give up after one and invoke again.
+LAMBDA_CLIENT = {"read_timeout": 910, "tcp_keepalive": True, "retries": {"total_max_attempts": 1}}
+
+DOC = """
+### Flights: daily batch and backfill
+
+1. **Ingest**: one Lambda invocation a month and data set brings flights (US BTS) and weather (Open-Meteo) into
+   the raw bucket, one object a day.
+2. **Curate**: one Glue job run types and cleans the flights; bad rows go to the rejects, each with its reason.
+3. **Transform**: one transient EMR cluster builds the dimensions, then the facts. It is terminated whatever
+   happens to its steps.
+4. **Warehouse**: each table is copied into its staging table and merged, in one transaction a table.
+5. **Check**: raw rows = curated rows + rejects, curated rows = fact rows; else the run fails and says where.
+
+| parameter | meaning |
+|---|---|
+| `start`, `end` | first and last day, both included; only one of them: that day |
+| neither | the day that lies the publication lag before the logical date |
+
+A run of many days equals the daily runs of the same days; running days again changes nothing. Names, poll
+intervals and timeouts come from the Airflow variable `refstack`.
+"""
+
+DEFAULT_ARGS = {
+    "owner": "data-platform",
+    # No Airflow connection: tasks call AWS as the environment's execution role.
+    "aws_conn_id": None,
+    # The number of retries is the environment's option core.default_task_retries.
+    "retry_delay": timedelta(seconds=20),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=10),
+    # The last resort. The deployment's own, shorter limits are set when a task starts, see Limits.
+    "execution_timeout": timedelta(hours=3),
+}
+
+
+def spark_step(name: str, arguments: list[Any]) -> dict[str, Any]:
+    """An EMR step that runs the script `name` of the settings with the run's range and buckets."""
+    return {
+        "Name": name,
+        # The sensor of this step reports the failure; the next step must not run on half a result.
+        "ActionOnFailure": "CANCEL_AND_WAIT",
+        "HadoopJarStep": {
+            "Jar": "command-runner.jar",
+            "Args": [
+                *("spark-submit", "--deploy-mode", "cluster", "--name", name),
+                *("--py-files", "{{ cfg.emr.py_files }}"),
+                f"{{{{ cfg.emr.steps.{name} }}}}",
+                *("--raw-bucket", "{{ cfg.buckets.raw }}"),
+                *("--curated-bucket", "{{ cfg.buckets.curated }}"),
+                *("--warehouse-bucket", "{{ cfg.buckets.warehouse }}"),
+                *arguments,
+            ],
+        },
+    }
+
+
+def redshift_script(name: str, title: str, **kwargs: Any) -> RedshiftScriptOperator:
+    """The task that runs sql/<name>.sql."""
+    return RedshiftScriptOperator(
+        task_id=name,
+        task_display_name=title,
+        plan_task_id="plan",
+        sql=f"sql/{name}.sql",
+        database="{{ cfg.warehouse.database }}",
+        workgroup_name="{{ cfg.warehouse.workgroup }}",
+        statement_name=name,
+        pre_execute=Limits("statement"),
+        **kwargs,
+    )
+
+
+with DAG(
+    dag_id="flights_batch",
+    dag_display_name="Flights: daily batch and backfill",
+    description="Sources to raw, curated, star schema and Redshift, for a range of days",
+    doc_md=DOC,
+    # An option of the environment, not a variable: it is needed at parse time, and reading it calls nothing.
+    schedule=conf.get("refstack", "schedule", fallback=None),
+    start_date=datetime(2013, 1, 1, tzinfo=UTC),
+    catchup=False,
+    is_paused_upon_creation=False,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(hours=12),
+    default_args=DEFAULT_ARGS,
+    user_defined_macros={"cfg": cfg},
+    params={
+        "start": Param(None, type=["null", "string"], format="date", title="First day"),
+        "end": Param(None, type=["null", "string"], format="date", title="Last day, included"),
+    },
+    tags=["flights", "batch"],
+) as dag:
+
+    @task(task_id="plan", task_display_name="Resolve the range of days", multiple_outputs=True)
+    def resolve_plan(params: dict[str, Any], dag_run: Any, run_id: str) -> dict[str, Any]:
+        """The run's first and last day, its key in prefixes, and the last raw object of each month."""
+        run_day = (dag_run.logical_date or dag_run.run_after).date()
+        start, end = date_range.resolve(
+            params["start"], params["end"], run_day, cfg["publication_lag_days"]
+        )
+        return {
+            "start": start.isoformat(),
+            "end": end.isoformat(),
+            "run_key": date_range.run_key(run_id),
+            "last_raw_keys": [
+                key for _, last in date_range.months(start, end) for key in date_range.raw_keys(last)
+            ],
+        }
+
+    @task(task_id="months", task_display_name="Split it into months")
+    def split_into_months(start: str, end: str) -> list[str]:
+        """The payload of one ingest invocation a month."""
+        first, last = date_range.resolve(start, end, datetime.now(UTC).date(), 0)
+        return [
+            json.dumps({"start": since.isoformat(), "end": until.isoformat()})
+            for since, until in date_range.months(first, last)
+        ]
+
+    @task(task_id="read_cluster_request", task_display_name="Read the cluster's definition")
+    def read_cluster_request(run_key: str) -> dict[str, Any]:
+        """The RunJobFlow request that the Spark stack keeps in SSM, named after this run."""
+        stored = SsmHook(aws_conn_id=None).get_parameter_value(cfg["emr"]["request_parameter"])
+        request: dict[str, Any] = json.loads(stored)
+        return {**request, "Name": f"{request['Name']}-{run_key}"}
+
+    @task(task_id="check_row_accounting", task_display_name="No row got lost", retries=0)
+    def check_row_accounting(
+        run_key: str, ingested: list[str], counted: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Hold the stages' row counts against each other; the run's rows by table and rejects by reason."""
+        s3 = S3Hook(aws_conn_id=None)
+        buckets = cfg["buckets"]
+        curated = row_accounting.StageAccount.of(
+            json.loads(s3.read_key(f"accounting/curate_flights/{run_key}.json", buckets["curated"])),
+            "flights",
+        )
+        facts = row_accounting.StageAccount.of(
+            json.loads(s3.read_key(f"accounting/build_facts/{run_key}.json", buckets["warehouse"])),
+            "fact_flight",
+        )
+        raw = sum(json.loads(payload)["rows"] for payload in ingested)
+        tables = row_accounting.table_counts(counted[0])
+        row_accounting.check(raw, curated, facts, tables["fact_flight"])
+        return {
+            "rows": {"raw_flights": raw, "curated_flights": curated.written, **tables},
+            "rejects": dict(curated.rejected),
+        }
+
+    plan = resolve_plan()
+    days = ["--start-date", plan["start"], "--end-date", plan["end"], "--run-key", plan["run_key"]]
+
+    with TaskGroup("ingest", tooltip="Sources to the raw bucket"):
+        months = split_into_months(plan["start"], plan["end"])
+        ingested = {
+            data_set: LambdaInvokeFunctionOperator.partial(
+                task_id=data_set,
+                task_display_name=f"Ingest {data_set}, month by month",
+                function_name=f"{{{{ cfg.functions.ingest_{data_set} }}}}",
+                botocore_config=LAMBDA_CLIENT,
+                pre_execute=Limits("lambda"),
+                map_index_template="{{ task.payload }}",
+                # The sources are public services: two requests at a time are enough.
+                max_active_tis_per_dagrun=2,
+            ).expand(payload=months)
+            for data_set in ("flights", "weather")
+        }
+        raw_objects = S3KeySensor(
+            task_id="raw_objects",
+            task_display_name="Raw objects are there",
+            bucket_name="{{ cfg.buckets.raw }}",
+            bucket_key=plan["last_raw_keys"],
+            mode="reschedule",
+            pre_execute=Limits("lambda"),
+        )
+        list(ingested.values()) >> raw_objects
+
+    curate = GlueJobOperator(
+        task_id="curate",
+        task_display_name="Curate flights (Glue)",
+        job_name="{{ cfg.glue.curate_flights }}",
+        script_args={
+            "--start_date": plan["start"],
+            "--end_date": plan["end"],
+            "--run_key": plan["run_key"],
+        },
+        stop_job_run_on_kill=True,
+        pre_execute=Limits("glue"),
+    )
+
+    with TaskGroup("transform", tooltip="Curated flights and weather to a star schema, on EMR"):
+        create_cluster = EmrCreateJobFlowOperator(
+            task_id="create_cluster",
+            task_display_name="Start the EMR cluster",
+            emr_conn_id=None,
+            job_flow_overrides=read_cluster_request(plan["run_key"]),
+        )
+        submit_steps = EmrAddStepsOperator(
+            task_id="submit_steps",
+            task_display_name="Submit the Spark steps",
+            job_flow_id=create_cluster.output,
+            steps=[
+                spark_step(
+                    "build_dimensions",
+                    [
+                        *days,
+                        *("--airlines", "{{ cfg.emr.reference.airlines }}"),
+                        *("--airports", "{{ cfg.emr.reference.airports }}"),
+                        *("--planes", "{{ cfg.emr.reference.planes }}"),
+                    ],
+                ),
+                spark_step("build_facts", days),
+            ],
+        )
+        built = {
+            name: EmrStepSensor(
+                task_id=name,
+                task_display_name=title,
+                job_flow_id=create_cluster.output,
+                step_id=f"{{{{ ti.xcom_pull(task_ids='transform.submit_steps')[{position}] }}}}",
+                # Frees the worker's slot between two looks; the smallest environment has three.
+                mode="reschedule",
+                pre_execute=Limits("emr"),
+            )
+            for position, (name, title) in enumerate(
+                {"build_dimensions": "Dimensions are built", "build_facts": "Facts are built"}.items()
+            )
+        }
+        terminate_cluster = EmrTerminateJobFlowOperator(
+            task_id="terminate_cluster",
+            task_display_name="Terminate the EMR cluster",
+            job_flow_id=create_cluster.output,
+        ).as_teardown(setups=create_cluster, on_failure_fail_dagrun=True)
+        create_cluster >> submit_steps >> built["build_dimensions"] >> built["build_facts"]
+        built["build_facts"] >> terminate_cluster
+
+    with TaskGroup("warehouse", tooltip="Star schema to Redshift"):
+        prepare = LambdaInvokeFunctionOperator(
+            task_id="prepare",
+            task_display_name="Schemas, roles and users",
+            function_name="{{ cfg.functions.prepare_warehouse }}",
+            payload="{}",
+            botocore_config=LAMBDA_CLIENT,
+            pre_execute=Limits("lambda"),
+        )
+        create_tables = redshift_script("create_tables", "Tables")
+        load = {name: redshift_script(f"load_{name}", f"Load {name}") for name in (*DIMENSIONS, *FACTS)}
+        count_rows = redshift_script("count_rows", "Count rows", return_sql_result=True)
+
+        prepare >> create_tables >> list(load.values())
+        built["build_dimensions"] >> [load[name] for name in DIMENSIONS]
+        [load[name] for name in DIMENSIONS] >> load["fact_flight"]
+        built["build_facts"] >> [load[name] for name in FACTS]
+        load["fact_flight"] >> load["fact_airport_daily"] >> count_rows
+
+    raw_objects >> curate >> create_cluster
+    check_row_accounting(plan["run_key"], ingested["flights"].output, count_rows.output)

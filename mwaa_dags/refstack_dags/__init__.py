@@ -1,0 +1,1 @@
+"""What the DAG files of this platform share; imported by them, never parsed for DAGs."""

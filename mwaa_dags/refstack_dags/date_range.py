@@ -1,0 +1,48 @@
+"""Which days a run covers, how they split into months, and where their raw objects lie."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+RUN_KEY_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+def resolve(start: str | None, end: str | None, run_day: date, lag_days: int) -> tuple[date, date]:
+    """First and last day of a run, both inclusive.
+
+    Without `start` and `end` (ISO dates) it is the one day that lies `lag_days` before `run_day`; with one of
+    them, that day. Raises ValueError when a date is malformed or the range is empty.
+    """
+    if start is None and end is None:
+        day = run_day - timedelta(days=lag_days)
+        return day, day
+    first = date.fromisoformat(start or end or "")
+    last = date.fromisoformat(end or start or "")
+    if last < first:
+        raise ValueError(f"The range is empty: it starts on {first} and ends on {last}.")
+    return first, last
+
+
+def months(first: date, last: date) -> Iterator[tuple[date, date]]:
+    """The range cut at the ends of months: first and last day of each part, both inclusive."""
+    while first <= last:
+        next_month = (first.replace(day=1) + timedelta(days=32)).replace(day=1)
+        end = min(last, next_month - timedelta(days=1))
+        yield first, end
+        first = end + timedelta(days=1)
+
+
+def raw_keys(day: date) -> tuple[str, str]:
+    """Keys of the flights and the weather object of one day in the raw bucket."""
+    folder = f"year={day:%Y}/month={day:%m}/day={day:%d}"
+    return (
+        f"flights/{folder}/flights-{day.isoformat()}.csv.gz",
+        f"weather/{folder}/weather-{day.isoformat()}.json.gz",
+    )
+
+
+def run_key(run_id: str) -> str:
+    """A DAG run's id in the letters that are safe in an S3 prefix, an SQL literal and a job argument."""
+    return RUN_KEY_UNSAFE.sub("-", run_id).strip("-")

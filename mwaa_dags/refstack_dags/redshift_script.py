@@ -1,0 +1,38 @@
+"""Run an SQL file in Redshift as one transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlparse
+from airflow.providers.amazon.aws.operators.redshift_data import RedshiftDataOperator
+from airflow.sdk import Context
+
+
+def statements(script: str) -> list[str]:
+    """The statements of a script, without their semicolons; comments alone are none.
+
+    Semicolons in literals, quoted names and comments do not end a statement.
+    """
+    parts = (part.strip().rstrip(";").rstrip() for part in sqlparse.split(script))
+    return [part for part in parts if sqlparse.format(part, strip_comments=True).strip()]
+
+
+class RedshiftScriptOperator(RedshiftDataOperator):
+    """A RedshiftDataOperator that takes one file of several statements.
+
+    They go to the Data API as one batch, which it runs as one transaction. The file's templates see what the
+    task `plan_task_id` returned (`start`, `end`, `run_key`) beside Airflow's own names.
+    """
+
+    def __init__(self, *, plan_task_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.plan_task_id = plan_task_id
+
+    def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
+        plan = context["ti"].xcom_pull(task_ids=self.plan_task_id)
+        super().render_template_fields({**context, **plan}, jinja_env)
+        batch = statements(self.sql)
+        if not batch:
+            raise ValueError(f"{self.task_id}: its SQL file holds no statement.")
+        self.sql = batch[0] if len(batch) == 1 else batch
