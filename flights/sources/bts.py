@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import IO, cast
 
+from flights.schema import RAW_FLIGHTS
 from flights.sources.download import (
     NotFoundError,
     PassingError,
@@ -27,25 +28,7 @@ from flights.sources.download import (
 )
 from flights.sources.raw_objects import DailyObjects, RawObject
 
-RAW_COLUMNS = (
-    "FlightDate",
-    "Reporting_Airline",
-    "Tail_Number",
-    "Flight_Number_Reporting_Airline",
-    "Origin",
-    "Dest",
-    "CRSDepTime",
-    "DepTime",
-    "DepDelay",
-    "CRSArrTime",
-    "ArrTime",
-    "ArrDelay",
-    "Cancelled",
-    "CancellationCode",
-    "Diverted",
-    "AirTime",
-    "Distance",
-)
+RAW_COLUMNS = tuple(column.name for column in RAW_FLIGHTS.columns)
 """Columns kept in the raw zone, in the order of its CSV header; the names are BTS's own."""
 
 _DATE = RAW_COLUMNS.index("FlightDate")
