@@ -1,0 +1,1 @@
+"""The platform's CloudFormation stacks: one concern a stack, one file a stack."""

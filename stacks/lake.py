@@ -1,0 +1,63 @@
+"""The data lake: one bucket a zone."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from stacks.constructs.data_bucket import DataBucket
+from stacks.constructs.stack import PlatformStack
+from stacks.security import SecurityStack
+from stacks.settings import Settings
+
+
+class LakeStack(PlatformStack):
+    """Buckets for raw data, curated data, warehouse loads, artifacts and logs."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, settings: Settings, security: SecurityStack
+    ) -> None:
+        super().__init__(
+            scope, construct_id, settings=settings, description="One bucket a zone of the data lake"
+        )
+        key = security.data_key
+        lake = settings.lake
+        to_infrequent_access = s3.Transition(
+            storage_class=s3.StorageClass.INFREQUENT_ACCESS,
+            transition_after=Duration.days(lake.infrequent_access_after_days),
+        )
+        to_archive = s3.Transition(
+            storage_class=s3.StorageClass.GLACIER_INSTANT_RETRIEVAL,
+            transition_after=Duration.days(lake.archive_after_days),
+        )
+        self.logs = DataBucket(
+            self,
+            "Logs",
+            settings=settings,
+            key=None,
+            access_logs=None,
+            lifecycle_rules=[
+                s3.LifecycleRule(id="old-logs", expiration=Duration.days(lake.logs_after_days)),
+            ],
+        )
+        self.raw = DataBucket(
+            self,
+            "Raw",
+            settings=settings,
+            key=key,
+            access_logs=self.logs,
+            lifecycle_rules=[
+                s3.LifecycleRule(id="colder-classes", transitions=[to_infrequent_access, to_archive])
+            ],
+        )
+        self.curated = DataBucket(
+            self,
+            "Curated",
+            settings=settings,
+            key=key,
+            access_logs=self.logs,
+            lifecycle_rules=[s3.LifecycleRule(id="colder-classes", transitions=[to_infrequent_access])],
+        )
+        self.warehouse = DataBucket(self, "Warehouse", settings=settings, key=key, access_logs=self.logs)
+        self.artifacts = DataBucket(self, "Artifacts", settings=settings, key=key, access_logs=self.logs)

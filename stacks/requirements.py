@@ -1,0 +1,66 @@
+"""Which stacks need which, and what an enabled stack needs of the network."""
+
+from __future__ import annotations
+
+from stacks.settings import InterfaceEndpoint, Settings
+
+NEEDS: dict[str, tuple[str, ...]] = {
+    "network": ("security",),
+    "lake": ("security",),
+    "catalog": ("security", "lake"),
+    "database": ("security", "network"),
+    "warehouse": ("security", "network", "lake"),
+    "spark": ("security", "network", "lake", "catalog"),
+    "streaming": ("security", "network"),
+    "ingestion": ("security", "lake", "catalog", "warehouse"),
+    "orchestration": ("security", "network", "lake", "catalog", "warehouse", "spark", "ingestion"),
+}
+"""Stacks that a stack builds on; each comes before it in the order of deployment."""
+
+ENDPOINTS_WITHOUT_NAT: dict[str, tuple[InterfaceEndpoint, ...]] = {
+    "spark": ("elasticmapreduce", "glue", "kms"),
+    "orchestration": (
+        "airflow.api",
+        "airflow.env",
+        "ecr.api",
+        "ecr.dkr",
+        "elasticmapreduce",
+        "glue",
+        "kms",
+        "lambda",
+        "logs",
+        "monitoring",
+        "redshift-data",
+        "secretsmanager",
+        "sns",
+        "sqs",
+        "ssm",
+        "sts",
+    ),
+}
+"""Interface endpoints that a stack in private subnets cannot work without when there is no NAT.
+
+MWAA: https://docs.aws.amazon.com/mwaa/latest/userguide/vpc-vpe-create-access.html, plus the services that the
+DAGs call. EMR: the service's own API, and the catalog and key that its jobs use; S3 has a gateway endpoint.
+"""
+
+
+def problems(settings: Settings) -> list[str]:
+    """What keeps these settings from working, a sentence each; empty when they fit together."""
+    enabled = settings.stacks.enabled()
+    found = [
+        f"the {name} stack needs the {needed} stack, which is off: set stacks.{needed} = true "
+        f"or stacks.{name} = false"
+        for name in enabled
+        for needed in NEEDS.get(name, ())
+        if needed not in enabled
+    ]
+    if settings.network.nat == "none":
+        for name, endpoints in ENDPOINTS_WITHOUT_NAT.items():
+            missing = [each for each in endpoints if each not in settings.network.interface_endpoints]
+            if name in enabled and missing:
+                found.append(
+                    f'the {name} stack cannot work with network.nat = "none" unless '
+                    f"network.interface_endpoints has {', '.join(missing)}"
+                )
+    return found

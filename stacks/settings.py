@@ -1,0 +1,286 @@
+"""Typed settings of one environment.
+
+Each section is one table of `config/<environment>.toml`; `stacks/configuration.py` reads them. A field says
+its unit in its name, and its limits are those that AWS documents for the property that it becomes. Whether
+the sections fit together is `stacks/requirements.py`'s to say.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+PROJECT = "refstack"
+"""First part of every physical name."""
+
+InterfaceEndpoint = Literal[
+    "airflow.api",
+    "airflow.env",
+    "ecr.api",
+    "ecr.dkr",
+    "elasticmapreduce",
+    "events",
+    "glue",
+    "kms",
+    "lambda",
+    "logs",
+    "monitoring",
+    "redshift-data",
+    "secretsmanager",
+    "sns",
+    "sqs",
+    "ssm",
+    "sts",
+]
+"""AWS services that can be reached over an interface endpoint, by the last part of the endpoint's name."""
+
+LogRetentionDays = Literal[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+]
+"""The retentions that CloudWatch Logs accepts."""
+
+
+def _vpc_range(value: str) -> str:
+    network = ipaddress.IPv4Network(value)
+    if not network.is_private or not 16 <= network.prefixlen <= 20:
+        raise ValueError("must be a private IPv4 range between /16 and /20")
+    return value
+
+
+class Section(BaseModel):
+    """One table of the configuration file: closed and read-only."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Environment(Section):
+    """What holds for every stack of the environment."""
+
+    owner: str = Field(default="data-platform", min_length=1, max_length=256)
+    """Value of the `owner` tag."""
+    remove_data_on_destroy: bool = False
+    """Second key of a deletion: with it, resources that ask for DESTROY are deleted with their stack."""
+    termination_protection: bool = False
+    """Whether CloudFormation refuses to delete the stacks."""
+    account_singletons: bool = False
+    """Whether this environment owns what an account has once, such as the access analyzer."""
+    log_retention_days: LogRetentionDays = 30
+
+
+class Stacks(Section):
+    """Which stacks are on."""
+
+    security: bool = True
+    network: bool = True
+    lake: bool = True
+    catalog: bool = True
+    database: bool = True
+    warehouse: bool = True
+    spark: bool = True
+    streaming: bool = True
+    ingestion: bool = True
+    orchestration: bool = True
+
+    def enabled(self) -> list[str]:
+        """Names of the stacks that are on, in order of deployment."""
+        return [name for name in type(self).model_fields if getattr(self, name)]
+
+
+class Network(Section):
+    """The VPC."""
+
+    cidr: Annotated[str, AfterValidator(_vpc_range)] = "10.20.0.0/16"
+    nat: Literal["none", "instance", "gateway"] = "gateway"
+    """How private subnets reach the internet: not, over one t4g.nano instance, or over NAT gateways."""
+    nat_gateways: int = Field(default=1, ge=1, le=3)
+    """Number of NAT gateways, one an availability zone at most; counts only with `nat = "gateway"`."""
+    interface_endpoints: tuple[InterfaceEndpoint, ...] = ()
+    """AWS services to reach without NAT; each costs by the hour and availability zone."""
+    flow_logs: bool = True
+    """Whether the VPC's traffic is recorded in CloudWatch Logs."""
+
+
+class Lake(Section):
+    """Lifecycle of the lake's objects."""
+
+    infrequent_access_after_days: int = Field(default=60, ge=30)
+    """Age at which raw and curated objects move to S3 Standard-IA; S3 takes none younger than 30 days."""
+    archive_after_days: int = Field(default=365, ge=60)
+    """Age at which raw objects move to Glacier Instant Retrieval."""
+    noncurrent_versions_after_days: int = Field(default=30, ge=1)
+    """Age at which overwritten or deleted versions are removed."""
+    logs_after_days: int = Field(default=90, ge=1)
+    """Age at which access logs, Spark logs and job logs are removed."""
+
+    @model_validator(mode="after")
+    def _thirty_days_in_infrequent_access(self) -> Lake:
+        if self.archive_after_days < self.infrequent_access_after_days + 30:
+            raise ValueError(
+                "archive_after_days must be at least 30 more than infrequent_access_after_days, "
+                "because S3 keeps an object 30 days in Standard-IA"
+            )
+        return self
+
+
+class Catalog(Section):
+    """Glue jobs and crawlers."""
+
+    glue_version: Literal["5.0", "5.1"] = "5.1"
+    worker_type: Literal["G.1X", "G.2X", "G.4X", "G.8X"] = "G.1X"
+    workers: int = Field(default=2, ge=2, le=299)
+    job_timeout_minutes: int = Field(default=60, ge=1, le=10080)
+    max_concurrent_runs: int = Field(default=2, ge=1, le=1000)
+    athena_scan_limit_gb: int = Field(default=10, ge=1, le=7_000_000)
+    """How much one Athena query may read before it is cancelled."""
+    crawler_schedule: str | None = Field(default=None, pattern=r"^cron\(.+\)$")
+    """When the crawler runs, as `cron(…)` in UTC; without one it runs on demand."""
+
+
+class Database(Section):
+    """RDS for PostgreSQL."""
+
+    engine_version: str = Field(default="18.4", pattern=r"^\d{2}\.\d{1,2}$")
+    instance_type: str = Field(default="t4g.micro", pattern=r"^[a-z][a-z0-9-]+\.[a-z0-9]+$")
+    name: str = Field(default="flights", pattern=r"^[a-z][a-z0-9_]{0,62}$")
+    port: int = Field(default=5433, ge=1150, le=65535)
+    """TCP port; another than PostgreSQL's own 5432, which is the first to be probed."""
+    storage_gb: int = Field(default=20, ge=20, le=65536)
+    max_storage_gb: int = Field(default=40, ge=22, le=65536)
+    """How far storage grows by itself; RDS wants it at least a tenth above `storage_gb`."""
+    multi_az: bool = False
+    backup_days: int = Field(default=1, ge=1, le=35)
+
+    @model_validator(mode="after")
+    def _storage_may_grow(self) -> Database:
+        if self.max_storage_gb < 1.1 * self.storage_gb:
+            raise ValueError("max_storage_gb must be at least 10 % more than storage_gb")
+        return self
+
+
+class Warehouse(Section):
+    """Redshift Serverless."""
+
+    database: str = Field(default=PROJECT, pattern=r"^[a-z][a-z0-9_]{0,63}$")
+    base_rpu: int = Field(default=4, ge=4, le=1024)
+    max_rpu: int = Field(default=8, ge=4, le=1024)
+    usage_limit_rpu_hours_per_day: int = Field(default=8, ge=1)
+    usage_limit_action: Literal["log", "emit-metric", "deactivate"] = "deactivate"
+
+    @model_validator(mode="after")
+    def _capacities(self) -> Warehouse:
+        for name, value in (("base_rpu", self.base_rpu), ("max_rpu", self.max_rpu)):
+            if value != 4 and (value % 8 or (value > 512 and value % 32)):
+                raise ValueError(f"{name} must be 4, or a multiple of 8, above 512 of 32")
+        if self.max_rpu < self.base_rpu:
+            raise ValueError("max_rpu must not be below base_rpu")
+        return self
+
+
+class Spark(Section):
+    """EMR on EC2: the cluster that a DAG run starts and that ends itself."""
+
+    release: str = Field(default="emr-7.13.0", pattern=r"^emr-7\.\d+\.\d+$")
+    primary_instance_type: str = Field(default="m6g.xlarge", pattern=r"^[a-z0-9-]+\.[a-z0-9]+$")
+    core_instance_type: str = Field(default="m6g.xlarge", pattern=r"^[a-z0-9-]+\.[a-z0-9]+$")
+    min_instances: int = Field(default=1, ge=1, le=1000)
+    max_instances: int = Field(default=3, ge=1, le=1000)
+    idle_minutes: int = Field(default=10, ge=1, le=10080)
+    """Idle time after which the cluster terminates itself."""
+    step_concurrency: int = Field(default=1, ge=1, le=256)
+    standing_cluster: bool = False
+    """Whether a cluster stands from deploy on, and bills; otherwise the DAG starts one a run."""
+
+    @model_validator(mode="after")
+    def _scaling_range(self) -> Spark:
+        if self.max_instances < self.min_instances:
+            raise ValueError("max_instances must not be below min_instances")
+        return self
+
+
+class Streaming(Section):
+    """MSK."""
+
+    kind: Literal["provisioned", "serverless"] = "provisioned"
+    kafka_version: Literal["3.8.x", "3.9.x", "4.0.x.kraft"] = "3.8.x"
+    broker_instance_type: str = Field(
+        default="kafka.t3.small", pattern=r"^(kafka|express)\.[a-z0-9]+\.[a-z0-9]+$"
+    )
+    availability_zones: int = Field(default=2, ge=2, le=3)
+    brokers_per_zone: int = Field(default=1, ge=1, le=10)
+    volume_gb: int = Field(default=10, ge=1, le=16384)
+    retention_hours: int = Field(default=72, ge=1)
+    """How long a topic keeps its records unless the topic says otherwise."""
+
+
+class Ingestion(Section):
+    """The Lambda functions that bring data in."""
+
+    airports: tuple[Annotated[str, Field(pattern=r"^[A-Z]{3}$")], ...] = ("EWR", "JFK", "LGA")
+    """Origins to ingest, by IATA code."""
+    flights_source: str = Field(default="https://transtats.bts.gov/PREZIP", pattern=r"^https?://")
+    weather_source: str = Field(
+        default="https://archive-api.open-meteo.com/v1/archive", pattern=r"^https?://"
+    )
+    memory_mb: int = Field(default=1024, ge=128, le=10240)
+    timeout_seconds: int = Field(default=900, ge=1, le=900)
+
+
+class Orchestration(Section):
+    """MWAA and what the DAGs read from the settings."""
+
+    airflow_version: str = Field(default="3.0.6", pattern=r"^[23]\.\d+\.\d+$")
+    environment_class: Literal[
+        "mw1.micro", "mw1.small", "mw1.medium", "mw1.large", "mw1.xlarge", "mw1.2xlarge"
+    ] = "mw1.small"
+    min_workers: int = Field(default=1, ge=1, le=25)
+    max_workers: int = Field(default=1, ge=1, le=25)
+    webserver_access: Literal["PUBLIC_ONLY", "PRIVATE_ONLY"] = "PUBLIC_ONLY"
+    schedule: str | None = None
+    """Cron expression of the daily batch in UTC; without one the DAG runs when it is triggered."""
+    publication_lag_days: int = Field(default=75, ge=0)
+    """How far the batch runs behind the calendar, because BTS publishes weeks late."""
+    poll_seconds: int = Field(default=30, ge=1, le=300)
+    retries: int = Field(default=2, ge=0, le=10)
+    lambda_timeout_seconds: int = Field(default=900, ge=1)
+    glue_timeout_seconds: int = Field(default=3600, ge=60)
+    emr_timeout_seconds: int = Field(default=7200, ge=60)
+    statement_timeout_seconds: int = Field(default=1800, ge=1)
+
+    @model_validator(mode="after")
+    def _workers(self) -> Orchestration:
+        if self.max_workers < self.min_workers:
+            raise ValueError("max_workers must not be below min_workers")
+        if self.environment_class == "mw1.micro" and self.max_workers > 1:
+            raise ValueError("max_workers must be 1 with mw1.micro, which has one combined worker")
+        return self
+
+
+class Settings(Section):
+    """All settings of one environment."""
+
+    name: Literal["dev", "stage", "prod", "localstack"]
+    environment: Environment = Environment()
+    stacks: Stacks = Stacks()
+    network: Network = Network()
+    lake: Lake = Lake()
+    catalog: Catalog = Catalog()
+    database: Database = Database()
+    warehouse: Warehouse = Warehouse()
+    spark: Spark = Spark()
+    streaming: Streaming = Streaming()
+    ingestion: Ingestion = Ingestion()
+    orchestration: Orchestration = Orchestration()
+
+    def stack_name(self, stack: str) -> str:
+        """CloudFormation's name of the stack called `stack`, for instance refstack-dev-lake."""
+        return f"{PROJECT}-{self.name}-{stack.lower()}"
+
+    def physical_name(self, *parts: str) -> str:
+        """Name of a resource that another side must know, for instance refstack-dev-airflow."""
+        return "-".join([PROJECT, self.name, *parts])
+
+    def parameter(self, *parts: str) -> str:
+        """Name of an SSM parameter, for instance /refstack/dev/sources/flights."""
+        return "/" + "/".join([PROJECT, self.name, *parts])
