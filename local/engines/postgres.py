@@ -12,8 +12,8 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,7 @@ class Server:
     port: int
     owner: str
     password: str
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def connect(self, database: str = "postgres") -> psycopg.Connection[Any]:
         """A connection as the superuser, in autocommit mode; the caller closes it."""
@@ -73,10 +74,18 @@ class Server:
         return processes.find(self.name) is not None
 
 
-def create(name: str, *, owner: str, preferred_port: int = 0) -> Server:
+def create(
+    name: str,
+    *,
+    owner: str,
+    preferred_port: int = 0,
+    settings: Mapping[str, str] | None = None,
+    authentication: str = "scram-sha-256",
+) -> Server:
     """Make an empty server called `name`, start it and wait until it answers.
 
-    `preferred_port` is taken if it is free. What a server of this name left behind is deleted. Raises
+    `settings` are PostgreSQL's, beyond those of every server; `authentication` is how passwords are kept and
+    asked for, `scram-sha-256` or `md5`. `preferred_port` is taken if it is free. What a server of this name left behind is deleted. Raises
     RuntimeError with the end of the log when the server does not come up.
     """
     drop(name)
@@ -91,18 +100,19 @@ def create(name: str, *, owner: str, preferred_port: int = 0) -> Server:
         file.flush()
         argv = [
             *(_binary("initdb"), "--pgdata", folder, "--username", owner, "--pwfile", file.name),
-            *("--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"),
+            *("--auth", authentication, "--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"),
         ]
         made = processes.spawn(f"{name}-initdb", _unprivileged(argv), env=_environment())
         _wait_for_end(made)
-    server = Server(name, processes.free_port(preferred_port), owner, password)
+    server = Server(name, processes.free_port(preferred_port), owner, password, {**(settings or {}), "password_encryption": authentication})
     start(server)
     return server
 
 
 def start(server: Server) -> None:
     """Start a server that was created and stopped; return once it answers."""
-    settings = [part for key, value in SETTINGS.items() for part in ("-c", f"{key}={value}")]
+    chosen = {**SETTINGS, **server.settings}
+    settings = [part for key, value in chosen.items() for part in ("-c", f"{key}={value}")]
     argv = [_binary("postgres"), "-D", _folder(server.name), "-p", str(server.port), *settings]
     process = processes.spawn(server.name, _unprivileged(argv), env=_environment())
     deadline = time.monotonic() + READY_SECONDS

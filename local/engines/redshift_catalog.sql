@@ -1,0 +1,304 @@
+-- Redshift's functions and system views, defined in pg_catalog so that no search_path hides them.
+-- Run once as superuser in template1 of a namespace's server.
+SET allow_system_table_mods = on;
+
+-- What Redshift keeps about a table and PostgreSQL does not: distribution, sort keys, encodings, keys not enforced.
+CREATE TABLE pg_catalog.redshift_tables (
+    id oid PRIMARY KEY,
+    diststyle text,
+    distkey text,
+    sortkeys text[],
+    encodings jsonb NOT NULL DEFAULT '{}',
+    keys text[] NOT NULL DEFAULT '{}'
+);
+GRANT SELECT ON pg_catalog.redshift_tables TO PUBLIC;
+
+CREATE FUNCTION pg_catalog.redshift_remember(name regclass, attributes jsonb) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE sorted text[] := CASE WHEN attributes ? 'sortkeys'
+    THEN ARRAY(SELECT jsonb_array_elements_text(attributes -> 'sortkeys')) END;
+DECLARE added text[] := CASE WHEN attributes ? 'keys'
+    THEN ARRAY(SELECT jsonb_array_elements_text(attributes -> 'keys')) ELSE '{}' END;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = name
+                   AND (pg_has_role(session_user, c.relowner, 'MEMBER'))) THEN
+        RAISE EXCEPTION 'must be owner of relation %', name USING ERRCODE = '42501';
+    END IF;
+    INSERT INTO redshift_tables VALUES (name, attributes ->> 'diststyle', attributes ->> 'distkey', sorted,
+        coalesce(attributes -> 'encodings', '{}'), added)
+    ON CONFLICT (id) DO UPDATE SET
+        diststyle = coalesce(excluded.diststyle, redshift_tables.diststyle),
+        distkey = coalesce(excluded.distkey, redshift_tables.distkey),
+        sortkeys = coalesce(excluded.sortkeys, redshift_tables.sortkeys),
+        encodings = redshift_tables.encodings || excluded.encodings,
+        keys = redshift_tables.keys || excluded.keys;
+END $$;
+
+-- VARCHAR(n) holds n bytes: tables check it with this function, which raises Redshift's own error.
+CREATE FUNCTION pg_catalog.redshift_too_long(length int) RETURNS boolean
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    RAISE EXCEPTION 'Value too long for character type' USING ERRCODE = '22001',
+        DETAIL = format('The column holds %s bytes; Redshift counts bytes, not characters.', length);
+END $$;
+
+CREATE FUNCTION pg_catalog.redshift_append(target regclass, source regclass, ignore_extra bool, fill_target bool)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE shared text; missing text; extra text;
+BEGIN
+    SELECT string_agg(quote_ident(s.attname), ', ') FILTER (WHERE t.attname IS NOT NULL),
+           string_agg(s.attname, ', ') FILTER (WHERE t.attname IS NULL)
+    INTO shared, extra
+    FROM pg_attribute s LEFT JOIN pg_attribute t ON t.attrelid = target AND t.attname = s.attname
+        AND t.attnum > 0 AND NOT t.attisdropped AND t.atttypid = s.atttypid AND t.atttypmod = s.atttypmod
+    WHERE s.attrelid = source AND s.attnum > 0 AND NOT s.attisdropped;
+    SELECT string_agg(t.attname, ', ') INTO missing FROM pg_attribute t
+    WHERE t.attrelid = target AND t.attnum > 0 AND NOT t.attisdropped AND NOT EXISTS (
+        SELECT FROM pg_attribute s WHERE s.attrelid = source AND s.attname = t.attname AND NOT s.attisdropped);
+    IF extra IS NOT NULL AND NOT ignore_extra THEN
+        RAISE EXCEPTION 'Source table has columns that target table lacks: %', extra
+            USING ERRCODE = '42804', DETAIL = 'Say IGNOREEXTRA to leave them out.';
+    ELSIF missing IS NOT NULL AND NOT fill_target THEN
+        RAISE EXCEPTION 'Target table has columns that source table lacks: %', missing
+            USING ERRCODE = '42804', DETAIL = 'Say FILLTARGET to fill them with their default.';
+    END IF;
+    EXECUTE format('INSERT INTO %s (%s) SELECT %s FROM %s', target, shared, shared, source);
+    EXECUTE format('DELETE FROM %s', source);
+END $$;
+
+-- Dates
+CREATE FUNCTION pg_catalog.redshift_part(part text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE
+        WHEN p IN ('y', 'yr', 'yrs', 'years') THEN 'year'
+        WHEN p IN ('q', 'qtr', 'qtrs', 'quarters') THEN 'quarter'
+        WHEN p IN ('mon', 'mons', 'months') THEN 'month'
+        WHEN p IN ('w', 'weeks') THEN 'week'
+        WHEN p IN ('d', 'days', 'dayofmonth') THEN 'day'
+        WHEN p IN ('h', 'hr', 'hrs', 'hours') THEN 'hour'
+        WHEN p IN ('m', 'min', 'mins', 'minutes') THEN 'minute'
+        WHEN p IN ('s', 'sec', 'secs', 'seconds') THEN 'second'
+        WHEN p IN ('ms', 'msec', 'msecs', 'millisecond') THEN 'milliseconds'
+        WHEN p IN ('us', 'usec', 'usecs', 'microsecond') THEN 'microseconds'
+        WHEN p IN ('dayofweek', 'dw', 'weekday') THEN 'dow'
+        WHEN p IN ('dayofyear', 'dy') THEN 'doy'
+        ELSE p END
+    FROM (SELECT lower(part)) AS x(p)
+$$;
+CREATE FUNCTION pg_catalog.redshift_date_part(part text, value timestamp) RETURNS float8
+LANGUAGE sql IMMUTABLE AS $$ SELECT date_part(redshift_part(part), value) $$;
+CREATE FUNCTION pg_catalog.redshift_date_part(part text, value timestamptz) RETURNS float8
+LANGUAGE sql STABLE AS $$ SELECT date_part(redshift_part(part), value) $$;
+CREATE FUNCTION pg_catalog.redshift_date_part(part text, value time) RETURNS float8
+LANGUAGE sql IMMUTABLE AS $$ SELECT date_part(redshift_part(part), value) $$;
+CREATE FUNCTION pg_catalog.redshift_step(part text, number bigint) RETURNS interval LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE redshift_part(part)
+        WHEN 'quarter' THEN make_interval(months => 3 * number::int)
+        WHEN 'month' THEN make_interval(months => number::int)
+        WHEN 'year' THEN make_interval(years => number::int)
+        ELSE number * ('1 ' || redshift_part(part))::interval END
+$$;
+CREATE FUNCTION pg_catalog.dateadd(part text, number bigint, value timestamp) RETURNS timestamp
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN redshift_part(part) IN ('month', 'quarter', 'year')
+            AND date_trunc('day', value) = date_trunc('month', value) + interval '1 month' - interval '1 day'
+        -- the end of a month stays the end of a month
+        THEN date_trunc('month', value) + redshift_step(part, number) + interval '1 month' - interval '1 day'
+             + (value - date_trunc('day', value))
+        ELSE value + redshift_step(part, number) END
+$$;
+CREATE FUNCTION pg_catalog.dateadd(part text, number bigint, value timestamptz) RETURNS timestamptz
+LANGUAGE sql STABLE AS $$ SELECT value + redshift_step(part, number) $$;
+CREATE FUNCTION pg_catalog.dateadd(part text, number bigint, value date) RETURNS timestamp
+LANGUAGE sql IMMUTABLE AS $$ SELECT dateadd(part, number, value::timestamp) $$;
+CREATE FUNCTION pg_catalog.datediff(part text, earlier timestamp, later timestamp) RETURNS bigint
+LANGUAGE sql IMMUTABLE AS $$
+    -- the number of boundaries of the part between the two, not of whole parts
+    SELECT CASE redshift_part(part)
+        WHEN 'year' THEN (date_part('year', later) - date_part('year', earlier))::bigint
+        WHEN 'quarter' THEN ((date_part('year', later) - date_part('year', earlier)) * 4
+            + date_part('quarter', later) - date_part('quarter', earlier))::bigint
+        WHEN 'month' THEN ((date_part('year', later) - date_part('year', earlier)) * 12
+            + date_part('month', later) - date_part('month', earlier))::bigint
+        WHEN 'week' THEN ((date_trunc('week', later + interval '1 day')::date
+            - date_trunc('week', earlier + interval '1 day')::date) / 7)::bigint
+        WHEN 'day' THEN (later::date - earlier::date)::bigint
+        WHEN 'hour' THEN (extract(epoch FROM date_trunc('hour', later) - date_trunc('hour', earlier)) / 3600)::bigint
+        WHEN 'minute' THEN
+            (extract(epoch FROM date_trunc('minute', later) - date_trunc('minute', earlier)) / 60)::bigint
+        WHEN 'second' THEN (extract(epoch FROM date_trunc('second', later) - date_trunc('second', earlier)))::bigint
+        WHEN 'milliseconds' THEN (extract(epoch FROM date_trunc('milliseconds', later)
+            - date_trunc('milliseconds', earlier)) * 1000)::bigint
+        WHEN 'microseconds' THEN (extract(epoch FROM later - earlier) * 1000000)::bigint
+        WHEN 'decade' THEN (date_part('decade', later) - date_part('decade', earlier))::bigint
+        WHEN 'century' THEN (date_part('century', later) - date_part('century', earlier))::bigint
+        WHEN 'epoch' THEN (extract(epoch FROM later) - extract(epoch FROM earlier))::bigint
+        END
+$$;
+CREATE FUNCTION pg_catalog.datediff(part text, earlier timestamptz, later timestamptz) RETURNS bigint
+LANGUAGE sql STABLE AS $$ SELECT datediff(part, earlier AT TIME ZONE 'UTC', later AT TIME ZONE 'UTC') $$;
+CREATE FUNCTION pg_catalog.datediff(part text, earlier date, later date) RETURNS bigint
+LANGUAGE sql IMMUTABLE AS $$ SELECT datediff(part, earlier::timestamp, later::timestamp) $$;
+CREATE FUNCTION pg_catalog.getdate() RETURNS timestamp
+LANGUAGE sql STABLE AS $$ SELECT date_trunc('second', statement_timestamp() AT TIME ZONE 'UTC') $$;
+CREATE FUNCTION pg_catalog.redshift_sysdate() RETURNS timestamp
+LANGUAGE sql STABLE AS $$ SELECT transaction_timestamp() AT TIME ZONE 'UTC' $$;
+CREATE FUNCTION pg_catalog.add_months(value timestamp, months int) RETURNS timestamp
+LANGUAGE sql IMMUTABLE AS $$ SELECT dateadd('month', months, value) $$;
+CREATE FUNCTION pg_catalog.months_between(later timestamp, earlier timestamp) RETURNS float8
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT (date_part('year', later) - date_part('year', earlier)) * 12
+        + date_part('month', later) - date_part('month', earlier)
+        + CASE WHEN date_part('day', later) = date_part('day', earlier) THEN 0
+               ELSE (date_part('day', later) - date_part('day', earlier)) / 31 END
+$$;
+CREATE FUNCTION pg_catalog.last_day(value timestamp) RETURNS date
+LANGUAGE sql IMMUTABLE AS $$ SELECT (date_trunc('month', value) + interval '1 month' - interval '1 day')::date $$;
+CREATE FUNCTION pg_catalog.trunc(value timestamp) RETURNS date
+LANGUAGE sql IMMUTABLE AS $$ SELECT value::date $$;
+CREATE FUNCTION pg_catalog.convert_timezone(target text, value timestamp) RETURNS timestamp
+LANGUAGE sql IMMUTABLE AS $$ SELECT (value AT TIME ZONE 'UTC') AT TIME ZONE target $$;
+CREATE FUNCTION pg_catalog.convert_timezone(source text, target text, value timestamp) RETURNS timestamp
+LANGUAGE sql IMMUTABLE AS $$ SELECT (value AT TIME ZONE source) AT TIME ZONE target $$;
+
+-- Strings
+CREATE FUNCTION pg_catalog.len(value text) RETURNS int LANGUAGE sql IMMUTABLE AS $$ SELECT length(value) $$;
+CREATE FUNCTION pg_catalog.charindex(part text, whole text) RETURNS int
+LANGUAGE sql IMMUTABLE AS $$ SELECT strpos(whole, part) $$;
+CREATE FUNCTION pg_catalog.redshift_regexp_replace(value text, pattern text, replacement text DEFAULT '')
+RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT pg_catalog.regexp_replace(value, pattern, replacement, 'g') $$;
+CREATE FUNCTION pg_catalog.sha2(value text, bits int) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT encode(CASE bits WHEN 224 THEN sha224(convert_to(value, 'UTF8')) WHEN 384 THEN
+        sha384(convert_to(value, 'UTF8')) WHEN 512 THEN sha512(convert_to(value, 'UTF8'))
+        ELSE sha256(convert_to(value, 'UTF8')) END, 'hex')
+$$;
+CREATE FUNCTION pg_catalog.strtol(value text, base int) RETURNS bigint LANGUAGE plpgsql IMMUTABLE STRICT AS $$
+DECLARE result bigint := 0; digit int;
+BEGIN
+    FOR i IN 1..length(value) LOOP
+        digit := strpos('0123456789abcdefghijklmnopqrstuvwxyz', lower(substr(value, i, 1))) - 1;
+        IF digit < 0 OR digit >= base THEN
+            RAISE EXCEPTION 'The input % is not valid to be converted to base %', value, base;
+        END IF;
+        result := result * base + digit;
+    END LOOP;
+    RETURN result;
+END $$;
+CREATE FUNCTION pg_catalog.redshift_version() RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT 'PostgreSQL 8.0.2 on i686-pc-linux-gnu, compiled by GCC gcc (GCC) 3.4.2 20041017 (Red Hat 3.4.2-6.fc3),'
+        ' Redshift 1.0.117891'
+$$;
+
+-- SUPER and JSON
+CREATE FUNCTION pg_catalog.redshift_json_parse(value text) RETURNS jsonb
+LANGUAGE sql IMMUTABLE AS $$ SELECT value::jsonb $$;
+CREATE FUNCTION pg_catalog.json_serialize(value jsonb) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT value::text $$;
+CREATE FUNCTION pg_catalog.json_extract_path_text(value text, VARIADIC path text[]) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$ SELECT jsonb_extract_path_text(value::jsonb, VARIADIC path) $$;
+CREATE FUNCTION pg_catalog.is_valid_json(value text) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$ SELECT pg_input_is_valid(value, 'jsonb') $$;
+
+-- COPY's own records
+CREATE TABLE pg_catalog.redshift_loads (
+    query bigint GENERATED ALWAYS AS IDENTITY, pid int, userid oid, table_id oid, loaded_at timestamp,
+    filename text, lines bigint);
+CREATE TABLE pg_catalog.redshift_load_errors (
+    query bigint, pid int, userid oid, table_id oid, starttime timestamp, filename text, line_number bigint, colname text,
+    col_type text, raw_field_value text, raw_line text, err_code int, err_reason text);
+CREATE VIEW pg_catalog.stl_load_errors AS
+    SELECT userid::int, query, table_id::int AS tbl, starttime, pid AS session, filename, line_number, colname,
+           col_type AS type, raw_line, raw_field_value, err_code, err_reason
+    FROM pg_catalog.redshift_load_errors WHERE userid = (SELECT oid FROM pg_roles WHERE rolname = session_user)
+        OR (SELECT rolsuper FROM pg_roles WHERE rolname = session_user);
+CREATE VIEW pg_catalog.sys_load_error_detail AS
+    SELECT userid AS user_id, query AS query_id, session AS session_id, tbl AS table_id, starttime AS start_time,
+           filename AS file_name, line_number, colname AS column_name, type AS column_type,
+           raw_field_value AS error_position_value, raw_line, err_code AS error_code, err_reason AS error_message
+    FROM pg_catalog.stl_load_errors;
+CREATE VIEW pg_catalog.sys_load_history AS
+    SELECT userid AS user_id, query AS query_id, pid AS session_id, (SELECT nspname FROM pg_namespace n JOIN pg_class c
+           ON c.relnamespace = n.oid WHERE c.oid = table_id) AS schema_name,
+           (SELECT relname FROM pg_class WHERE oid = table_id) AS table_name, 'completed' AS status,
+           filename AS data_source, lines AS loaded_rows, loaded_at AS end_time
+    FROM pg_catalog.redshift_loads;
+GRANT SELECT ON pg_catalog.stl_load_errors, pg_catalog.sys_load_error_detail, pg_catalog.sys_load_history TO PUBLIC;
+CREATE FUNCTION pg_catalog.pg_last_copy_id() RETURNS bigint LANGUAGE sql SECURITY DEFINER STABLE AS $$
+    SELECT coalesce(max(query), -1) FROM pg_catalog.redshift_loads WHERE pid = pg_backend_pid() $$;
+CREATE FUNCTION pg_catalog.pg_last_copy_count() RETURNS bigint LANGUAGE sql SECURITY DEFINER STABLE AS $$
+    SELECT coalesce((SELECT lines FROM pg_catalog.redshift_loads WHERE pid = pg_backend_pid()
+        ORDER BY query DESC LIMIT 1), 0) $$;
+CREATE FUNCTION pg_catalog.redshift_loaded(name regclass, source text, lines bigint) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER AS $$
+    INSERT INTO pg_catalog.redshift_loads (pid, userid, table_id, loaded_at, filename, lines)
+    SELECT pg_backend_pid(), (SELECT oid FROM pg_roles WHERE rolname = session_user), name,
+        clock_timestamp() AT TIME ZONE 'UTC', source, lines
+    RETURNING query $$;
+
+-- Catalog views
+CREATE VIEW pg_catalog.pg_table_def AS
+    SELECT n.nspname AS schemaname, c.relname AS tablename, a.attname AS "column",
+           format_type(a.atttypid, a.atttypmod) AS type,
+           coalesce(r.encodings ->> a.attname, 'none') AS encoding,
+           coalesce(r.distkey = a.attname, false) AS distkey,
+           coalesce(array_position(r.sortkeys, a.attname::text), 0) AS sortkey,
+           a.attnotnull AS notnull
+    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_catalog.redshift_tables r ON r.id = c.oid
+    WHERE c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped AND n.nspname = ANY (current_schemas(false));
+CREATE VIEW pg_catalog.svv_table_info AS
+    SELECT current_database()::text AS "database", n.nspname::text AS "schema", c.oid::int AS table_id,
+           c.relname::text AS "table", CASE WHEN r.encodings <> '{}' THEN 'Y' ELSE 'N' END AS encoded,
+           coalesce(CASE WHEN r.distkey IS NOT NULL THEN 'KEY(' || r.distkey || ')' ELSE upper(r.diststyle) END,
+               'AUTO(ALL)') AS diststyle,
+           r.sortkeys[1] AS sortkey1, coalesce(cardinality(r.sortkeys), 0) AS sortkey_num,
+           pg_total_relation_size(c.oid) / 1048576 AS size, greatest(c.reltuples, 0)::numeric(38, 0) AS tbl_rows,
+           r.keys AS redshift_keys
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_catalog.redshift_tables r ON r.id = c.oid
+    WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+        AND has_table_privilege(c.oid, 'SELECT');
+CREATE VIEW pg_catalog.svv_tables AS
+    SELECT table_catalog, table_schema, table_name, table_type, NULL::text AS remarks FROM information_schema.tables;
+CREATE VIEW pg_catalog.svv_columns AS SELECT * FROM information_schema.columns;
+CREATE VIEW pg_catalog.svv_all_schemas AS
+    SELECT current_database()::text AS database_name, nspname::text AS schema_name, nspowner::int AS schema_owner,
+           'local' AS schema_type, nspacl::text AS schema_acl, NULL::text AS source_database, NULL::text AS schema_option
+    FROM pg_namespace WHERE nspname NOT LIKE 'pg\_t%';
+CREATE VIEW pg_catalog.svv_redshift_schemas AS
+    SELECT database_name, schema_name, schema_owner, schema_type, schema_acl, schema_option
+    FROM pg_catalog.svv_all_schemas;
+CREATE VIEW pg_catalog.svv_redshift_databases AS
+    SELECT datname::text AS database_name, datdba::int AS database_owner, 'local' AS database_type,
+           datacl::text AS database_acl, NULL::text AS database_options FROM pg_database WHERE NOT datistemplate;
+CREATE VIEW pg_catalog.svv_all_tables AS
+    SELECT table_catalog::text AS database_name, table_schema::text AS schema_name, table_name::text AS table_name,
+           CASE table_type WHEN 'BASE TABLE' THEN 'TABLE' ELSE table_type END AS table_type,
+           NULL::text AS table_acl, NULL::text AS remarks FROM information_schema.tables;
+CREATE VIEW pg_catalog.svv_redshift_tables AS SELECT * FROM pg_catalog.svv_all_tables;
+CREATE VIEW pg_catalog.svv_all_columns AS
+    SELECT table_catalog::text AS database_name, table_schema::text AS schema_name, table_name::text AS table_name,
+           column_name::text AS column_name, ordinal_position::int AS ordinal_position,
+           column_default::text AS column_default, is_nullable::text AS is_nullable, data_type::text AS data_type,
+           character_maximum_length::int AS character_maximum_length, numeric_precision::int AS numeric_precision,
+           numeric_scale::int AS numeric_scale, NULL::text AS remarks FROM information_schema.columns;
+CREATE VIEW pg_catalog.svv_redshift_columns AS SELECT * FROM pg_catalog.svv_all_columns;
+CREATE VIEW pg_catalog.svv_external_schemas AS
+    SELECT NULL::int AS esoid, NULL::int AS eskind, NULL::text AS schemaname, NULL::int AS esowner,
+           NULL::text AS databasename, NULL::text AS esoptions WHERE false;
+CREATE VIEW pg_catalog.svv_roles AS
+    SELECT oid::int AS role_id, rolname::text AS role_name, NULL::text AS role_owner FROM pg_roles
+    WHERE NOT rolcanlogin AND rolname NOT LIKE 'pg\_%';
+CREATE VIEW pg_catalog.svv_user_grants AS
+    SELECT u.oid::int AS user_id, u.rolname::text AS user_name, r.oid::int AS role_id, r.rolname::text AS role_name,
+           m.admin_option FROM pg_auth_members m JOIN pg_roles u ON u.oid = m.member JOIN pg_roles r ON r.oid = m.roleid
+    WHERE u.rolcanlogin;
+CREATE VIEW pg_catalog.svv_user_info AS
+    SELECT rolname::text AS user_name, oid::int AS user_id, rolcreatedb AS createdb, rolsuper AS superuser
+    FROM pg_roles WHERE rolcanlogin AND rolname <> 'rdsdb';
+GRANT SELECT ON pg_catalog.pg_table_def, pg_catalog.svv_table_info, pg_catalog.svv_tables, pg_catalog.svv_columns,
+    pg_catalog.svv_all_schemas, pg_catalog.svv_redshift_schemas, pg_catalog.svv_redshift_databases,
+    pg_catalog.svv_all_tables, pg_catalog.svv_redshift_tables, pg_catalog.svv_all_columns,
+    pg_catalog.svv_redshift_columns, pg_catalog.svv_external_schemas, pg_catalog.svv_roles,
+    pg_catalog.svv_user_grants, pg_catalog.svv_user_info TO PUBLIC;
+
+-- Everybody may use and create in the schema public, as in PostgreSQL 8.
+GRANT ALL ON SCHEMA public TO PUBLIC;

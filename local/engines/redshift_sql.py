@@ -1,0 +1,278 @@
+"""Redshift's SQL as PostgreSQL statements, used by the wire protocol and through it by the Data API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from local.engines.redshift_copy_options import CopyCommand, parse_copy
+from local.engines.redshift_ddl import alter_table, create_table
+from local.engines.redshift_functions import rewrite
+from local.engines.redshift_lexer import (
+    Token,
+    Unsupported,
+    literal,
+    quote,
+    render,
+    significant,
+    split,
+    tokenize,
+    words,
+)
+from local.engines.redshift_refusals import refuse, syntax_error
+
+__all__ = ["Statement", "Unsupported", "translate"]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement: as it was written, as PostgreSQL runs it, and what the session has to do besides.
+
+    `copy` is set for a COPY from S3, whose `postgres` is empty; `commits` for TRUNCATE, after which Redshift
+    commits; `alone` for what may not run in a transaction block; `tag` replaces PostgreSQL's command tag.
+    """
+
+    text: str
+    postgres: str
+    copy: CopyCommand | None = None
+    commits: bool = False
+    alone: bool = False
+    tag: str | None = None
+
+
+def translate(sql: str) -> list[Statement]:
+    """The statements of a script, in order; empty ones are left out. Raises Unsupported."""
+    pieces = split(tokenize(sql))
+    return [statement(piece) for piece in pieces if words(piece) or any(not token.silent for token in piece)]
+
+
+def statement(tokens: Sequence[Token]) -> Statement:
+    """One statement, without its semicolon."""
+    text = render(tokens).strip()
+    found = words(tokens)
+    refuse(tokens)
+    head = [word for word in found[:5] if word not in {"or", "replace", "local"}]
+    if head[:1] == ["copy"]:
+        return Statement(text, "", copy=parse_copy(significant(tokens)), tag="COPY")
+    if head[:1] == ["create"] and "table" in found[1:4] and found[1] != "materialized":
+        made = create_table(tokens)
+        return Statement(text, made, tag="SELECT" if " AS " in made and made.startswith("CREATE") else "CREATE TABLE")
+    if head[:2] == ["alter", "table"]:
+        alone = found[3:] != [] and "append" in found and "from" in found
+        return Statement(text, alter_table(tokens), alone=alone, tag="ALTER TABLE")
+    if head[:1] == ["truncate"]:
+        return Statement(text, _truncate(tokens), commits=True)
+    if head[:1] == ["vacuum"]:
+        return Statement(text, _vacuum(tokens), alone=True, tag="VACUUM")
+    for start, handler in _STATEMENTS:
+        if tuple(head[: len(start)]) == start:
+            return Statement(text, handler(tokens))
+    return Statement(text, render(rewrite(tokens)))
+
+
+def _truncate(tokens: Sequence[Token]) -> str:
+    return render(rewrite(tokens))
+
+
+def _vacuum(tokens: Sequence[Token]) -> str:
+    """VACUUM [FULL | SORT ONLY | DELETE ONLY | REINDEX | RECLUSTER] [table] [TO n PERCENT] [BOOST]."""
+    rest = rewrite(significant(tokens)[1:])
+    if words(rest)[:2] in (["sort", "only"], ["delete", "only"]):
+        rest = rest[2:]
+    elif words(rest)[:1] and words(rest)[0] in {"full", "reindex", "recluster"}:
+        rest = rest[1:]
+    end = next((index for index, word in enumerate(words(rest)) if word in {"to", "boost"}), len(rest))
+    return f"VACUUM {render(rest[:end])}".strip()
+
+
+def _analyze(tokens: Sequence[Token]) -> str:
+    rest = rewrite(significant(tokens)[1:])
+    end = next((index for index, word in enumerate(words(rest)) if word in {"predicate", "all"}), len(rest))
+    return f"ANALYZE {render(rest[:end])}".strip()
+
+
+def _create_user(tokens: Sequence[Token]) -> str:
+    """CREATE or ALTER USER name [WITH] option …"""
+    rest = rewrite(significant(tokens))
+    verb, name, options = rest[0].text.upper(), rest[2].text, list(rest[3:])
+    if verb == "ALTER" and words(options)[:1] in (["rename"], ["set"], ["reset"]):
+        return render(rewrite(tokens))
+    made = [f"{verb} ROLE {name}", *(["LOGIN"] if verb == "CREATE" else [])]
+    flags = {"createdb": "CREATEDB", "nocreatedb": "NOCREATEDB", "createuser": "SUPERUSER", "nocreateuser": "NOSUPERUSER"}
+    while options:
+        word = options[0].word
+        if word == "password" and len(options) > 1:
+            made.append("PASSWORD NULL" if options[1].word == "disable" else f"PASSWORD {quote(_password(options[1]))}")
+            options = options[2:]
+        elif word in flags:
+            made.append(flags[word])
+            options = options[1:]
+        elif words(options)[:2] == ["in", "group"]:
+            made.append("IN ROLE " + "".join(token.text for token in options[2:]))
+            options = []
+        elif word == "valid" or words(options)[:2] == ["connection", "limit"]:
+            limit = "-1" if options[2].word == "unlimited" else options[2].text
+            made.append(f"VALID UNTIL {options[2].text}" if word == "valid" else f"CONNECTION LIMIT {limit}")
+            options = options[3:]
+        elif words(options)[:2] in (["session", "timeout"], ["syslog", "access"]):
+            options = options[3:]
+        elif word == "with":
+            options = options[1:]
+        else:
+            raise syntax_error(options[0].text, "Redshift knows no such option of a user.")
+    return " ".join(made)
+
+
+def _password(token: Token) -> str:
+    text = literal(token)
+    if len(text) < 8 and not text.startswith("md5"):
+        raise Unsupported("password must be at least 8 characters", "Lengthen it.", "22023")
+    return text
+
+
+def _drop_user(tokens: Sequence[Token]) -> str:
+    rest = [token for token in significant(tokens) if token.word not in {"force", "restrict"}]
+    return "DROP ROLE " + " ".join(token.text for token in rewrite(rest[2:]))
+
+
+def _create_role(tokens: Sequence[Token]) -> str:
+    rest = rewrite(significant(tokens))
+    if len(rest) != 3:
+        raise syntax_error(rest[3].text if len(rest) > 3 else ";", "CREATE ROLE takes a name.")
+    return f"CREATE ROLE {rest[2].text} NOLOGIN"
+
+
+def _grant(tokens: Sequence[Token]) -> str:
+    """GRANT and REVOKE, where Redshift says ROLE before the name of a database role."""
+    kept = list(tokens)
+    found = words(tokens)
+    for index, word in enumerate(found):
+        if word in {"drop", "alter", "assumerole"} and index < found.index("on" if "on" in found else "to"):
+            raise Unsupported(f"GRANT {word.upper()} is not emulated", "The owner of a table may do it.")
+    without = [token for token in kept if token.word != "role"]
+    return render(rewrite(without))
+
+
+def _create_schema(tokens: Sequence[Token]) -> str:
+    rest = list(tokens)
+    at = next((index for index, token in enumerate(rest) if token.word == "quota"), len(rest))
+    return render(rewrite(rest[:at]))
+
+
+def _create_database(tokens: Sequence[Token]) -> str:
+    rest = significant(tokens)
+    if any(token.word == "collate" for token in rest):
+        raise Unsupported("a database's collation is not emulated", "Leave COLLATE out.")
+    return render(rewrite(tokens))
+
+
+def _create_view(tokens: Sequence[Token]) -> str:
+    """CREATE [MATERIALIZED] VIEW … [WITH NO SCHEMA BINDING]; a late-binding view binds at once here."""
+    rest = rewrite(tokens)
+    found = [(index, token.word) for index, token in enumerate(rest) if not token.silent]
+    tail = [word for _, word in found[-4:]]
+    if tail == ["with", "no", "schema", "binding"]:
+        rest = rest[: found[-4][0]]
+    if words(rest)[1:2] == ["materialized"]:
+        body = next(index for index, token in enumerate(rest) if token.word == "as")
+        name = significant(rest[:body])[3:]
+        end = next((i for i, token in enumerate(name) if token.word in {"backup", "diststyle", "distkey", "sortkey",
+                                                                       "compound", "interleaved", "auto"}), len(name))
+        return f"CREATE MATERIALIZED VIEW {render(name[:end])} {render(rest[body:])}"
+    return render(rest)
+
+
+def _merge(tokens: Sequence[Token]) -> str:
+    """MERGE in Redshift's only form: one WHEN MATCHED (UPDATE or DELETE) and one WHEN NOT MATCHED (INSERT)."""
+    found = words(tokens)
+    if found[-2:] == ["remove", "duplicates"]:
+        raise Unsupported("MERGE … REMOVE DUPLICATES is not emulated", "Write both WHEN clauses.")
+    matched = [index for index, word in enumerate(found) if word == "when"]
+    kinds = [found[index + 1] for index in matched]
+    if sorted(kinds) != ["matched", "not"]:
+        raise syntax_error("when", "MERGE has exactly one WHEN MATCHED and one WHEN NOT MATCHED clause.")
+    for index in matched:
+        condition = index + (2 if found[index + 1] == "matched" else 3)
+        if found[condition : condition + 1] != ["then"]:
+            raise syntax_error(found[condition] or "and", "Redshift's WHEN clauses take no condition; filter the source.")
+    if "do" in found and found[found.index("do") + 1 :][:1] == ["nothing"]:
+        raise syntax_error("nothing", "Redshift's MERGE has no DO NOTHING.")
+    return render(rewrite(tokens))
+
+
+_REDSHIFT_SETTINGS = frozenset(
+    "query_group wlm_query_slot_count enable_result_cache_for_session enable_case_sensitive_identifier"
+    " describe_field_name_in_uppercase analyze_threshold_percent max_cursor_result_set_size"
+    " downcase_delimited_identifier json_serialization_enable enable_numeric_rounding mv_enable_aqmv_for_session".split()
+)
+
+
+def _set(tokens: Sequence[Token]) -> str:
+    """SET of a parameter that only Redshift has is kept under the prefix `redshift.`."""
+    rest = significant(tokens)
+    at = 2 if len(rest) > 1 and rest[1].word in {"session", "local"} else 1
+    if rest[at].word == "enable_case_sensitive_identifier" and rest[-1].text.lower() not in {"off", "false", "'off'"}:
+        raise Unsupported("case-sensitive identifiers are not emulated", "Write names in lower case.")
+    if rest[at].word in _REDSHIFT_SETTINGS:
+        head = " ".join(token.text for token in rest[:at])
+        return f"{head} redshift.{' '.join(token.text for token in rest[at:])}"
+    return render(rewrite(tokens))
+
+
+def _delete(tokens: Sequence[Token]) -> str:
+    """DELETE [FROM] table: FROM may be left out."""
+    rest = rewrite(tokens)
+    if words(rest)[1:2] == ["from"]:
+        return render(rest)
+    at = next(index for index, token in enumerate(rest) if token.word == "delete")
+    return render([*rest[: at + 1], Token("word", " FROM"), *rest[at + 1 :]])
+
+
+def _select(tokens: Sequence[Token]) -> str:
+    found = words(tokens)
+    if found[1:2] == ["top"]:
+        raise Unsupported("SELECT TOP is not emulated", "Use LIMIT.")
+    made = render(rewrite(tokens))
+    return _without_qualify(made) if "qualify" in found else made
+
+
+def _without_qualify(sql: str) -> str:
+    """QUALIFY as a subquery."""
+    import sqlglot
+    from sqlglot import transforms
+
+    try:
+        tree = sqlglot.parse_one(sql, read="redshift")
+    except sqlglot.errors.ParseError as error:
+        raise syntax_error("qualify", "The query could not be read.") from error
+    for query in list(tree.find_all(sqlglot.exp.Select)):
+        if query.args.get("qualify"):
+            replaced = transforms.eliminate_qualify(query)
+            if query is tree:
+                tree = replaced
+            else:
+                query.replace(replaced)
+    return tree.sql(dialect="postgres")
+
+
+Handler = Callable[[Sequence[Token]], str]
+_STATEMENTS: list[tuple[tuple[str, ...], Handler]] = [
+    (("analyze",), _analyze),
+    (("create", "user"), _create_user),
+    (("alter", "user"), _create_user),
+    (("drop", "user"), _drop_user),
+    (("create", "role"), _create_role),
+    (("drop", "role"), _drop_user),
+    (("grant",), _grant),
+    (("revoke",), _grant),
+    (("alter", "default", "privileges"), _grant),
+    (("create", "schema"), _create_schema),
+    (("create", "database"), _create_database),
+    (("create", "view"), _create_view),
+    (("create", "materialized", "view"), _create_view),
+    (("merge",), _merge),
+    (("set",), _set),
+    (("delete",), _delete),
+    (("select",), _select),
+    (("with",), _select),
+]
