@@ -83,9 +83,16 @@ def _sentence(detail: ErrorDetails, sources: dict[tuple[str, ...], str], file: s
     place = tuple(str(part) for part in detail["loc"])
     key = ".".join(place)
     source = sources.get(place[:2], file)
+    if len(place) == 1:
+        source = _section_source(key, sources) or file
     if detail["type"] == "extra_forbidden":
         return f"{key} (from {source}) is not a setting"
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "value_error":
         return f"{key} (from {source}): {message}"
     return f"{key} = {detail['input']!r} (from {source}) is wrong: {message[:1].lower()}{message[1:]}"
+
+
+def _section_source(section: str, sources: dict[tuple[str, ...], str]) -> str | None:
+    """The variables that touched `section`, for an error that is about more than one of its keys."""
+    return ", ".join(variable for place, variable in sources.items() if place[0] == section) or None

@@ -9,10 +9,13 @@ from aws_cdk import App
 from aws_cdk import aws_iam as iam
 
 from stacks import nag
+from stacks.database import DatabaseStack
 from stacks.lake import LakeStack
 from stacks.network import NetworkStack
 from stacks.security import SecurityStack
 from stacks.settings import Settings
+from stacks.streaming import StreamingStack
+from stacks.warehouse import WarehouseStack
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -38,7 +41,11 @@ def add_stacks(app: App, settings: Settings) -> None:
         return
     security = SecurityStack(app, "Security", settings=settings)
     iam.PermissionsBoundary.of(app).apply(security.boundary)
-    if on.network:
-        NetworkStack(app, "Network", settings=settings, security=security)
-    if on.lake:
-        LakeStack(app, "Lake", settings=settings, security=security)
+    network = NetworkStack(app, "Network", settings=settings, security=security) if on.network else None
+    lake = LakeStack(app, "Lake", settings=settings, security=security) if on.lake else None
+    if on.database and network:
+        DatabaseStack(app, "Database", settings=settings, security=security, network=network)
+    if on.warehouse and network and lake:
+        WarehouseStack(app, "Warehouse", settings=settings, security=security, network=network, lake=lake)
+    if on.streaming and network:
+        StreamingStack(app, "Streaming", settings=settings, security=security, network=network)

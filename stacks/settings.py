@@ -204,9 +204,7 @@ class Streaming(Section):
 
     kind: Literal["provisioned", "serverless"] = "provisioned"
     kafka_version: Literal["3.8.x", "3.9.x", "4.0.x.kraft"] = "3.8.x"
-    broker_instance_type: str = Field(
-        default="kafka.t3.small", pattern=r"^(kafka|express)\.[a-z0-9]+\.[a-z0-9]+$"
-    )
+    broker_instance_type: str = Field(default="kafka.t3.small", pattern=r"^kafka\.[a-z0-9]+\.[a-z0-9]+$")
     availability_zones: int = Field(default=2, ge=2, le=3)
     brokers_per_zone: int = Field(default=1, ge=1, le=10)
     volume_gb: int = Field(default=10, ge=1, le=16384)

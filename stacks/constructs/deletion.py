@@ -7,6 +7,9 @@ from aws_cdk import RemovalPolicy
 from stacks.settings import Settings
 
 
-def removal_policy(settings: Settings, *, asks: RemovalPolicy = RemovalPolicy.DESTROY) -> RemovalPolicy:
-    """`asks` where the environment says `remove_data_on_destroy = true`, else RETAIN."""
-    return asks if settings.environment.remove_data_on_destroy else RemovalPolicy.RETAIN
+def removal_policy(settings: Settings, *, otherwise: RemovalPolicy = RemovalPolicy.RETAIN) -> RemovalPolicy:
+    """DESTROY where the environment says `remove_data_on_destroy = true`, else `otherwise`.
+
+    A resource that does not call this asks for nothing and keeps the CDK's default for its type.
+    """
+    return RemovalPolicy.DESTROY if settings.environment.remove_data_on_destroy else otherwise

@@ -1,0 +1,129 @@
+"""The warehouse: Redshift Serverless."""
+
+from __future__ import annotations
+
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_redshiftserverless as redshift
+from constructs import Construct
+
+from stacks.constructs.data_bucket import grant_read_objects
+from stacks.constructs.logs import PlatformLogGroup
+from stacks.constructs.stack import PlatformStack
+from stacks.lake import LakeStack
+from stacks.network import ZONES, NetworkStack
+from stacks.security import SecurityStack
+from stacks.settings import PROJECT, Settings
+
+AUDIT_LOGS = ("connectionlog", "useractivitylog", "userlog")
+PORT = 5439
+
+
+class WarehouseStack(PlatformStack):
+    """Namespace, workgroup and the role that COPY reads the lake with.
+
+    CloudFormation has no usage limits for Redshift Serverless: `prepare_warehouse` sets the settings' one.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        security: SecurityStack,
+        network: NetworkStack,
+        lake: LakeStack,
+    ) -> None:
+        super().__init__(scope, construct_id, settings=settings, description="Redshift Serverless")
+        self.namespace_name = settings.physical_name("warehouse")
+        self.workgroup_name = settings.physical_name("warehouse")
+        self.database_name = settings.warehouse.database
+        self.copy_role = self._copy_role(lake)
+        self.namespace = self._namespace(security)
+        self.security_group = ec2.SecurityGroup(
+            self,
+            "Group",
+            vpc=network.vpc,
+            description="Redshift: clients open their own way in",
+            allow_all_outbound=False,
+        )
+        # COPY reads S3 through the VPC's gateway endpoint, whose public addresses no narrower rule can name
+        # without a prefix list of one region.
+        self.security_group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "S3 for COPY")
+        self.workgroup = self._workgroup(network)
+        self.workgroup_arn = self.workgroup.attr_workgroup_workgroup_arn
+        self.port = ec2.Port.tcp(PORT)
+
+    def _copy_role(self, lake: LakeStack) -> iam.Role:
+        role = iam.Role(
+            self,
+            "CopyRole",
+            description="Redshift reads what is to be loaded",
+            assumed_by=iam.CompositePrincipal(
+                iam.ServicePrincipal("redshift.amazonaws.com"),
+                iam.ServicePrincipal("redshift-serverless.amazonaws.com"),
+            ),
+        )
+        grant_read_objects(
+            lake.warehouse, role, reason="COPY loads any table of any run from the warehouse bucket."
+        )
+        return role
+
+    def _namespace(self, security: SecurityStack) -> redshift.CfnNamespace:
+        settings = self.settings
+        # Redshift would make the groups without a retention; it takes those that are there.
+        groups = [
+            PlatformLogGroup(
+                self,
+                f"{log.title()}Group",
+                settings=settings,
+                key=security.logs_key,
+                name=f"/aws/redshift/{self.namespace_name}/{log}",
+            )
+            for log in AUDIT_LOGS
+        ]
+        removable = settings.environment.remove_data_on_destroy
+        namespace = redshift.CfnNamespace(
+            self,
+            "Namespace",
+            namespace_name=self.namespace_name,
+            db_name=self.database_name,
+            admin_username=f"{PROJECT}_admin",
+            manage_admin_password=True,
+            admin_password_secret_kms_key_id=security.data_key.key_id,
+            kms_key_id=security.data_key.key_arn,
+            iam_roles=[self.copy_role.role_arn],
+            default_iam_role_arn=self.copy_role.role_arn,
+            log_exports=list(AUDIT_LOGS),
+            # The second key of a deletion: without it the data stays, as a snapshot.
+            final_snapshot_name=None if removable else f"{self.namespace_name}-final",
+            final_snapshot_retention_period=None if removable else -1,
+        )
+        for group in groups:
+            namespace.node.add_dependency(group)
+        return namespace
+
+    def _workgroup(self, network: NetworkStack) -> redshift.CfnWorkgroup:
+        warehouse = self.settings.warehouse
+        subnets = network.vpc.select_subnets(subnet_group_name=network.isolated_subnets.subnet_group_name)
+        assert len(subnets.subnet_ids) == ZONES
+        workgroup = redshift.CfnWorkgroup(
+            self,
+            "Workgroup",
+            workgroup_name=self.workgroup_name,
+            namespace_name=self.namespace_name,
+            base_capacity=warehouse.base_rpu,
+            max_capacity=warehouse.max_rpu,
+            port=PORT,
+            publicly_accessible=False,
+            enhanced_vpc_routing=True,
+            subnet_ids=subnets.subnet_ids,
+            security_group_ids=[self.security_group.security_group_id],
+            config_parameters=[
+                redshift.CfnWorkgroup.ConfigParameterProperty(parameter_key=key, parameter_value=value)
+                for key, value in (("enable_user_activity_logging", "true"), ("require_ssl", "true"))
+            ],
+        )
+        workgroup.add_resource_dependency(self.namespace)
+        return workgroup
