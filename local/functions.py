@@ -1,4 +1,4 @@
-"""Lambda functions: worker processes that see their bundle only, and asynchronous events that wait their turn."""
+"""Lambda functions: workers that see their bundle only, and asynchronous events that wait in line."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ from local.layout import ROOT
 log = logging.getLogger("refstack.lambda")
 
 ASYNC_CONCURRENCY = 4
-"""Asynchronous invocations that run at once. AWS would run a thousand; on a laptop the rest waits in line."""
+"""Asynchronous invocations that run at once; the rest waits. AWS would run a thousand."""
 
 _OWN_ENVIRONMENT_ONLY = f"""
 import os as _os, sys as _sys
 # A function sees its bundle and the runtime's own packages, never this checkout.
 _sys.path[:] = [_p for _p in _sys.path if _os.path.abspath(_p or ".") != {str(ROOT)!r}]
 for _name in list(_os.environ):
-    if _name in ("PYTHONPATH", "GATEWAY_PORT", "STATE_DIR", "AUTH") or _name.startswith(("REFSTACK_", "MINISTACK_")):
+    if _name in ("PYTHONPATH", "GATEWAY_PORT", "STATE_DIR", "AUTH"):
+        del _os.environ[_name]
+    elif _name.startswith(("REFSTACK_", "MINISTACK_")):
         del _os.environ[_name]
 _os.environ.setdefault("AWS_EXECUTION_ENV", "AWS_Lambda_python3.13")
 """
@@ -40,10 +42,10 @@ def install() -> None:
 
 
 def invoke_later(function: dict[str, Any], event: Any) -> None:
-    """Queue an asynchronous invocation: retried as the function is configured, then sent to its failure target.
+    """Queue an asynchronous invocation: retried as the function says, then sent to its failure target.
 
-    ministack starts a thread and a worker process for each event at once, which a burst of hundreds of objects
-    turns into hundreds of Python processes.
+    ministack starts a thread and a worker process for each event at once: hundreds of Python processes for
+    a burst of hundreds of objects.
     """
     context = contextvars.copy_context()
     _queue.submit(context.run, _invoke, function, event)

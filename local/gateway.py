@@ -67,13 +67,14 @@ def install() -> Any:
     """Put our services, resource types and identity checks into ministack; return its ASGI app."""
     from ministack import app as ministack_app
 
-    from local import cloudformation, functions, identity, routing
+    from local import cloudformation, functions, identity, objects, routing
 
     loaded = load("local.services") + load("local.resources")
     identity.install()
     routing.install()
     cloudformation.install()
     functions.install()
+    objects.install()
     log.info("loaded %s", ", ".join(loaded))
     return ministack_app.app
 

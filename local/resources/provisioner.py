@@ -223,6 +223,47 @@ def tags(value: Any) -> list[dict[str, str]]:
     return list(value or [])
 
 
+Apply = Callable[[str, Properties | None, Properties], dict[str, Any] | None]
+"""(physical id, old properties or None, new properties) → further attributes."""
+
+EXTENSIONS: dict[str, Apply] = {}
+"""What to do, beyond ministack's own provisioner, after it created or updated a resource of a type."""
+
+
+def extend(name: str) -> Callable[[Apply], Apply]:
+    """Register a function that applies the properties which ministack's provisioner of `name` drops."""
+
+    def register(function: Apply) -> Apply:
+        if name in EXTENSIONS:
+            raise RuntimeError(f"{name} is extended twice")
+        EXTENSIONS[name] = function
+        return function
+
+    return register
+
+
+def extended(name: str, ministacks: dict[str, Any]) -> dict[str, Any]:
+    """ministack's entry of a resource type, with our extension after its create and update."""
+    apply = EXTENSIONS[name]
+
+    def create(logical_id: str, props: Properties, stack_name: str) -> tuple[str, dict[str, Any]]:
+        physical_id, attributes = ministacks["create"](logical_id, props, stack_name)
+        return physical_id, {**attributes, **(apply(physical_id, None, props or {}) or {})}
+
+    def update(
+        physical_id: str, old: Properties, new: Properties, stack_name: str, logical_id: str | None = None
+    ) -> tuple[str, dict[str, Any]]:
+        if "update" in ministacks:
+            arguments = (logical_id,) if ministacks.get("update_with_logical_id") else ()
+            changed, attributes = ministacks["update"](physical_id, old, new, stack_name, *arguments)
+        else:
+            changed, attributes = ministacks["create"](logical_id or physical_id, new, stack_name)
+        before = old if changed == physical_id else None
+        return changed, {**attributes, **(apply(changed, before, new or {}) or {})}
+
+    return {**ministacks, "create": create, "update": update, "update_with_logical_id": True}
+
+
 def handlers(name: str) -> dict[str, Any]:
     """The entry of ministack's table of resource types that calls our provisioner."""
     provisioner = TYPES[name]

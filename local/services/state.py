@@ -1,8 +1,8 @@
 """What the embedded AWS remembers from one run to the next.
 
-Services keep their state in dicts got from `Service.state`; ministack's modules have theirs. `save` writes all
-of it to one file when the gateway stops, `restore` reads it back before the gateway answers, and the hooks of
-`Service.on_restore` then restart the engines behind the services.
+Services keep their state in dicts got from `Service.state`; ministack's modules have theirs. `save` writes
+all of it to one file when the gateway stops, `restore` reads it back before the gateway answers, and the
+hooks of `Service.on_restore` then restart the engines behind the services.
 """
 
 from __future__ import annotations

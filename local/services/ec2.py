@@ -1,0 +1,182 @@
+"""EC2, where ministack forgets what it was told: flow logs, NAT gateways, and details of instances."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from ministack.services import ec2
+
+from local.services.service import Request, Service
+
+service = Service("ec2", fallback=True)
+
+_flow_logs = service.state("flow_logs")
+_nat_gateways = service.state("nat_gateways")
+_instances = service.state("instances")
+"""Instance id → the members of its description that ministack does not keep."""
+
+
+@service.operation("CreateFlowLogs")
+def create_flow_logs(request: Request) -> dict[str, Any]:
+    """Remember a flow log for each resource; no traffic exists, so nothing is ever delivered."""
+    params = request.params
+    made = []
+    for resource in params["ResourceIds"]:
+        identifier = _identifier("fl")
+        _flow_logs[identifier] = {
+            "FlowLogId": identifier,
+            "ResourceId": resource,
+            "CreationTime": datetime.now(UTC),
+            "FlowLogStatus": "ACTIVE",
+            "DeliverLogsStatus": "SUCCESS",
+            "TrafficType": params.get("TrafficType", "ALL"),
+            "LogDestinationType": params.get("LogDestinationType", "cloud-watch-logs"),
+            "MaxAggregationInterval": params.get("MaxAggregationInterval", 600),
+            "Tags": _tags(params, "vpc-flow-log"),
+            **_given(
+                params,
+                "LogGroupName",
+                "LogDestination",
+                "DeliverLogsPermissionArn",
+                "LogFormat",
+                "DestinationOptions",
+            ),
+        }
+        made.append(identifier)
+    return {"FlowLogIds": made, "Unsuccessful": []}
+
+
+@service.operation("DescribeFlowLogs")
+def describe_flow_logs(request: Request) -> dict[str, Any]:
+    """Flow logs by id and by the filters resource-id, log-group-name and traffic-type."""
+    keys = {"resource-id": "ResourceId", "log-group-name": "LogGroupName", "traffic-type": "TrafficType"}
+    filters = _filters(request, "Filter", keys)
+    wanted = request.params.get("FlowLogIds")
+    return {"FlowLogs": [one for one in _flow_logs.values() if _selected(one, "FlowLogId", wanted, filters)]}
+
+
+@service.operation("DeleteFlowLogs")
+def delete_flow_logs(request: Request) -> dict[str, Any]:
+    """Forget flow logs."""
+    for identifier in request.params["FlowLogIds"]:
+        _flow_logs.pop(identifier, None)
+    return {"Unsuccessful": []}
+
+
+@service.operation("CreateNatGateway")
+def create_nat_gateway(request: Request) -> dict[str, Any]:
+    """Remember a NAT gateway with the address it was given."""
+    params = request.params
+    subnet = ec2._subnets.get(params["SubnetId"])
+    if subnet is None:
+        raise service.error(
+            "InvalidSubnetID.NotFound", f"The subnet ID '{params['SubnetId']}' does not exist"
+        )
+    address = ec2._addresses.get(params.get("AllocationId", ""))
+    if params.get("ConnectivityType", "public") == "public" and address is None:
+        raise service.error(
+            "InvalidAllocationID.NotFound", f"There is no address {params.get('AllocationId')}"
+        )
+    identifier = _identifier("nat")
+    _nat_gateways[identifier] = {
+        "NatGatewayId": identifier,
+        "SubnetId": params["SubnetId"],
+        "VpcId": subnet["VpcId"],
+        "State": "available",
+        "ConnectivityType": params.get("ConnectivityType", "public"),
+        "CreateTime": datetime.now(UTC),
+        "Tags": _tags(params, "natgateway"),
+        "NatGatewayAddresses": []
+        if address is None
+        else [{"AllocationId": params["AllocationId"], "PublicIp": address["PublicIp"], "IsPrimary": True}],
+    }
+    return {"NatGateway": _nat_gateways[identifier]}
+
+
+@service.operation("DescribeNatGateways")
+def describe_nat_gateways(request: Request) -> dict[str, Any]:
+    """NAT gateways by id and by the filters vpc-id, subnet-id and state."""
+    keys = {"vpc-id": "VpcId", "subnet-id": "SubnetId", "state": "State"}
+    filters = _filters(request, "Filter", keys)
+    wanted = request.params.get("NatGatewayIds")
+    found = [one for one in _nat_gateways.values() if _selected(one, "NatGatewayId", wanted, filters)]
+    return {"NatGateways": found}
+
+
+@service.operation("DeleteNatGateway")
+def delete_nat_gateway(request: Request) -> dict[str, Any]:
+    """Forget a NAT gateway."""
+    identifier = request.params["NatGatewayId"]
+    if _nat_gateways.pop(identifier, None) is None:
+        raise service.error("NatGatewayNotFound", f"NAT gateway {identifier} was not found")
+    return {"NatGatewayId": identifier}
+
+
+@service.operation("DescribeInstances")
+def describe_instances(request: Request) -> dict[str, Any]:
+    """ministack's instances, completed by what was recorded about them here."""
+    wanted = request.params.get("InstanceIds")
+    known = dict(ec2._instances.items())
+    for identifier in wanted or []:
+        if identifier not in known:
+            raise service.error(
+                "InvalidInstanceID.NotFound", f"The instance ID '{identifier}' does not exist"
+            )
+    filters = {one["Name"]: one["Values"] for one in request.params.get("Filters", [])}
+    found = [
+        {**record, "Tags": ec2._tags.get(identifier, []), **_instances.get(identifier, {})}
+        for identifier, record in known.items()
+        if (not wanted or identifier in wanted) and ec2._matches_filters(record, filters)
+    ]
+    return {
+        "Reservations": [
+            {"ReservationId": f"r-{one['InstanceId'][2:]}", "OwnerId": request.account, "Instances": [one]}
+            for one in found
+        ]
+    }
+
+
+def complete_instance(identifier: str, details: dict[str, Any]) -> None:
+    """Keep members of an instance's description that ministack has no place for."""
+    _instances.setdefault(identifier, {}).update(details)
+
+
+def forget_instance(identifier: str) -> None:
+    """Drop what was kept about an instance."""
+    _instances.pop(identifier, None)
+
+
+def _identifier(prefix: str) -> str:
+    return f"{prefix}-{uuid.uuid4().hex[:17]}"
+
+
+def _tags(params: dict[str, Any], resource_type: str) -> list[dict[str, str]]:
+    return [
+        tag
+        for specification in params.get("TagSpecifications", [])
+        if specification.get("ResourceType") == resource_type
+        for tag in specification.get("Tags", [])
+    ]
+
+
+def _given(params: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: params[name] for name in names if name in params}
+
+
+def _filters(request: Request, member: str, keys: dict[str, str]) -> dict[str, list[str]]:
+    found = {}
+    for one in request.params.get(member, []):
+        if one["Name"] not in keys:
+            raise service.error("InvalidParameterValue", f"The filter '{one['Name']}' is invalid")
+        found[keys[one["Name"]]] = one["Values"]
+    return found
+
+
+def _selected(
+    record: dict[str, Any], key: str, wanted: list[str] | None, filters: dict[str, list[str]]
+) -> bool:
+    return (not wanted or record[key] in wanted) and all(
+        record.get(name) in values for name, values in filters.items()
+    )

@@ -1,0 +1,75 @@
+"""A burst of new objects reaches the function that listens for them: every event, a few at a time."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+
+import pytest
+
+pytestmark = pytest.mark.gateway
+
+OBJECTS = 200
+HANDLER = """
+import os, boto3
+
+table = boto3.resource("dynamodb").Table("seen")
+
+def handler(event, context):
+    detail = event["detail"]
+    table.put_item(Item={"key": detail["object"]["key"], "process": os.getpid(), "size": detail["object"]["size"]})
+"""
+
+
+def everything(service):
+    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def test_a_burst_of_object_created_events_is_handled_completely(gateway):
+    role = gateway.client("iam").create_role(
+        RoleName="burst", AssumeRolePolicyDocument=everything("lambda.amazonaws.com")
+    )["Role"]["Arn"]
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as bundle:
+        bundle.writestr("handler.py", HANDLER)
+    dynamodb = gateway.client("dynamodb")
+    dynamodb.create_table(
+        TableName="seen",
+        KeySchema=[{"AttributeName": "key", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "key", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    function = gateway.client("lambda").create_function(
+        FunctionName="burst",
+        Runtime="python3.13",
+        Handler="handler.handler",
+        Role=role,
+        Timeout=60,
+        Code={"ZipFile": archive.getvalue()},
+    )["FunctionArn"]
+    s3 = gateway.client("s3")
+    s3.create_bucket(Bucket="refstack-burst")
+    s3.put_bucket_notification_configuration(
+        Bucket="refstack-burst", NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
+    events = gateway.client("events")
+    pattern = {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {"bucket": {"name": ["refstack-burst"]}},
+    }
+    events.put_rule(Name="burst", EventPattern=json.dumps(pattern))
+    events.put_targets(Rule="burst", Targets=[{"Id": "1", "Arn": function}])
+    started = time.monotonic()
+    for number in range(OBJECTS):
+        s3.put_object(Bucket="refstack-burst", Key=f"day={number}", Body=b"x")
+    deadline = time.monotonic() + 120
+    while (items := dynamodb.scan(TableName="seen")["Items"]) and len(items) < OBJECTS or not items:
+        assert time.monotonic() < deadline, f"only {len(items)} of {OBJECTS} events arrived"
+        time.sleep(0.5)
+    assert {item["key"]["S"] for item in items} == {f"day={number}" for number in range(OBJECTS)}
+    assert len({item["process"]["N"] for item in items}) <= 4
+    print("seconds", time.monotonic() - started)

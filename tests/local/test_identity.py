@@ -1,0 +1,135 @@
+"""Jobs call as their own roles, and what their policies lack is recorded and let through."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local.services import clients
+
+pytestmark = pytest.mark.gateway
+
+HANDLER = """
+import os, sys, boto3
+
+def handler(event, context):
+    identity = boto3.client("sts").get_caller_identity()
+    boto3.client("s3").list_objects_v2(Bucket="refstack-identity")
+    return {"arn": identity["Arn"], "path": sys.path, "environment": sorted(os.environ)}
+"""
+
+
+def trust(service):
+    condition = {"StringEquals": {"aws:SourceAccount": "000000000000"}}
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": service},
+        "Action": "sts:AssumeRole",
+        "Condition": condition,
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def role(gateway):
+    """A role that Glue and Lambda may take, and that may only list one bucket."""
+    gateway.client("s3").create_bucket(Bucket="refstack-identity")
+    iam = gateway.client("iam")
+    made = iam.create_role(
+        RoleName="job", AssumeRolePolicyDocument=trust(["glue.amazonaws.com", "lambda.amazonaws.com"])
+    )
+    statement = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::refstack-identity"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_role_policy(RoleName="job", PolicyName="list", PolicyDocument=policy)
+    return made["Role"]["Arn"]
+
+
+def test_a_job_calls_with_a_session_of_its_role(gateway, role):
+    s3 = clients.client("s3", role_arn=role, session_name="run-1")
+    s3.list_objects_v2(Bucket="refstack-identity")
+    call = [line for line in lines(gateway.home / "callers.jsonl") if line["operation"] == "ListBucket"][-1]
+    assert call["caller"] == "arn:aws:sts::000000000000:assumed-role/job/run-1"
+    assert call["service"] == "s3"
+    assert call["request_id"]
+
+
+def test_the_environment_of_a_job_carries_its_session_and_nobody_elses(gateway, role):
+    environment = clients.role_environment(role, "run-2")
+    sts = gateway.client(
+        "sts",
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=environment["AWS_SESSION_TOKEN"],
+    )
+    assert sts.get_caller_identity()["Arn"] == "arn:aws:sts::000000000000:assumed-role/job/run-2"
+    assert environment["AWS_ENDPOINT_URL"] == gateway.url
+
+
+def test_a_call_that_the_policies_lack_is_recorded_and_let_through(gateway, role):
+    clients.client("s3", role_arn=role, session_name="run-3").put_object(
+        Bucket="refstack-identity", Key="k", Body=b"x"
+    )
+    [denied] = [
+        line for line in lines(gateway.home / "would_deny.jsonl") if line["caller"].endswith("/job/run-3")
+    ]
+    assert denied["action"] == "s3:PutObject"
+    assert denied["resource"] == "arn:aws:s3:::refstack-identity/k"
+    assert denied["request_id"] and denied["time"] <= time.time()
+
+
+def test_a_call_that_the_policies_allow_is_not_recorded(gateway, role):
+    clients.client("s3", role_arn=role, session_name="run-4").list_objects_v2(Bucket="refstack-identity")
+    assert not [
+        line for line in lines(gateway.home / "would_deny.jsonl") if line["caller"].endswith("/run-4")
+    ]
+
+
+def test_a_session_with_a_wrong_secret_is_refused(gateway, role):
+    session = clients.assume(role, "run-5")
+    forged = {
+        "aws_access_key_id": session.access_key,
+        "aws_secret_access_key": "x",
+        "aws_session_token": session.token,
+    }
+    with pytest.raises(ClientError) as refused:
+        gateway.client("iam", **forged).list_roles()
+    assert refused.value.response["Error"]["Code"] == "SignatureDoesNotMatch"
+
+
+def test_a_role_that_trusts_nobody_cannot_be_taken(gateway):
+    nobody = {"Version": "2012-10-17", "Statement": []}
+    gateway.client("iam").create_role(RoleName="nobody", AssumeRolePolicyDocument=json.dumps(nobody))
+    with pytest.raises(ClientError) as refused:
+        clients.client("s3", role_arn="arn:aws:iam::000000000000:role/nobody")
+    assert refused.value.response["Error"]["Code"] == "AccessDenied"
+
+
+def test_a_function_runs_as_its_execution_role_and_sees_its_bundle_only(gateway, role):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as bundle:
+        bundle.writestr("handler.py", HANDLER)
+    functions = gateway.client("lambda")
+    functions.create_function(
+        FunctionName="whoami",
+        Runtime="python3.13",
+        Handler="handler.handler",
+        Role=role,
+        Timeout=60,
+        Code={"ZipFile": archive.getvalue()},
+    )
+    answer = functions.invoke(FunctionName="whoami", Payload=b"{}")
+    result = json.load(answer["Payload"])
+    assert "FunctionError" not in answer, result
+    assert result["arn"] == "arn:aws:sts::000000000000:assumed-role/job/whoami"
+    assert not [name for name in result["environment"] if name.startswith("REFSTACK_")]
+    calls = [line for line in lines(gateway.home / "callers.jsonl") if line["caller"].endswith("/job/whoami")]
+    assert {call["operation"] for call in calls} == {"GetCallerIdentity", "ListBucket"}
