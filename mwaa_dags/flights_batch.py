@@ -19,7 +19,6 @@ from airflow.providers.amazon.aws.operators.lambda_function import LambdaInvokeF
 from airflow.providers.amazon.aws.sensors.emr import EmrStepSensor
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.sdk import DAG, Param, TaskGroup, task
-
 from refstack_dags import date_range, row_accounting
 from refstack_dags.redshift_script import RedshiftScriptOperator
 from refstack_dags.settings import Limits, cfg
@@ -33,9 +32,9 @@ LAMBDA_CLIENT = {"read_timeout": 910, "tcp_keepalive": True, "retries": {"total_
 DOC = """
 ### Flights: daily batch and backfill
 
-1. **Ingest**: one Lambda invocation a month and data set brings flights (US BTS) and weather (Open-Meteo) into
-   the raw bucket, one object a day.
-2. **Curate**: one Glue job run types and cleans the flights; bad rows go to the rejects, each with its reason.
+1. **Ingest**: one Lambda invocation a month and data set brings flights (US BTS) and weather (Open-Meteo)
+   into the raw bucket, one object a day.
+2. **Curate**: one Glue job run types and cleans the flights; bad rows go to the rejects, each with a reason.
 3. **Transform**: one transient EMR cluster builds the dimensions, then the facts. It is terminated whatever
    happens to its steps.
 4. **Warehouse**: each table is copied into its staging table and merged, in one transaction a table.
@@ -124,9 +123,7 @@ with DAG(
     def resolve_plan(params: dict[str, Any], dag_run: Any, run_id: str) -> dict[str, Any]:
         """The run's first and last day, its key in prefixes, and the last raw object of each month."""
         run_day = (dag_run.logical_date or dag_run.run_after).date()
-        start, end = date_range.resolve(
-            params["start"], params["end"], run_day, cfg["publication_lag_days"]
-        )
+        start, end = date_range.resolve(params["start"], params["end"], run_day, cfg["publication_lag_days"])
         return {
             "start": start.isoformat(),
             "end": end.isoformat(),

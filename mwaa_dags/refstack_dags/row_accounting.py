@@ -1,4 +1,4 @@
-"""No row gets lost between the raw zone and the warehouse: the counts of each stage, held against the next."""
+"""No row gets lost between the raw zone and the warehouse: each stage's counts, held against the next."""
 
 from __future__ import annotations
 

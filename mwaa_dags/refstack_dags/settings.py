@@ -1,4 +1,4 @@
-"""Names and tuning of the deployment, read from one Airflow variable when a task runs, never at parse time."""
+"""Names and tuning of the deployment, from one Airflow variable, read when a task runs, never at parse."""
 
 from __future__ import annotations
 

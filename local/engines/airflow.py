@@ -1,0 +1,289 @@
+"""Apache Airflow behind MWAA: one environment is an API server, a scheduler and a DAG processor.
+
+They run what was deployed: the version, DAGs, plugins and requirements of the environment's bucket, its
+configuration options, and its execution role for every call to AWS. Tasks are forks of the scheduler.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local import processes
+from local.engines import airflow_environment, airflow_files
+from local.engines.airflow_api import AirflowApi
+from local.engines.airflow_files import ObjectVersion
+from local.engines.role_credentials import RoleCredentials
+from local.layout import HOST, home
+from local.services.clients import client
+
+log = logging.getLogger("refstack.airflow")
+
+COMPONENTS = ("api-server", "scheduler", "dag-processor")
+PREFERRED_PORT = 8080
+ADMIN = "admin"
+START_SECONDS = 180.0
+PARSE_SECONDS = 60.0
+SYNC_SECONDS = 15.0
+STOP_SECONDS = 10.0
+
+# Tasks fork from the scheduler's workers: what these have imported, no task imports again (1.5 s each).
+PRELOAD = """\
+import airflow.providers.amazon.aws.hooks.s3
+import airflow.providers.amazon.aws.hooks.ssm
+import airflow.providers.amazon.aws.operators.emr
+import airflow.providers.amazon.aws.operators.glue
+import airflow.providers.amazon.aws.operators.lambda_function
+import airflow.providers.amazon.aws.operators.redshift_data
+import airflow.providers.amazon.aws.secrets.secrets_manager
+import airflow.providers.amazon.aws.sensors.emr
+import airflow.providers.amazon.aws.sensors.s3
+import airflow.providers.standard.operators.python
+"""
+
+DEFAULTS = {
+    "core.load_examples": "False",
+    # As many tasks at a time as the smallest environment class runs, on a machine with two cores.
+    "core.parallelism": "3",
+    # Airflow looks for new files every five minutes; MWAA finds them within half a minute.
+    "dag_processor.refresh_interval": "10",
+    "dag_processor.parsing_processes": "1",
+    "scheduler.scheduler_idle_sleep_time": "0.2",
+    "api.workers": "1",
+}
+"""Options that an environment's own AirflowConfigurationOptions override."""
+
+
+class AirflowError(Exception):
+    """Airflow cannot run as the environment is defined; the message says why and where the log is."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What an MWAA environment is made of, as far as Airflow is concerned."""
+
+    name: str
+    version: str
+    role_arn: str
+    bucket: str
+    dags_prefix: str
+    options: Mapping[str, str]
+    requirements: ObjectVersion | None = None
+    plugins: ObjectVersion | None = None
+
+    @property
+    def session_name(self) -> str:
+        """Session under which the environment assumes its role."""
+        return f"AmazonMWAA-{self.name}"[:64]
+
+
+class Airflow:
+    """The running Airflow of one environment."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+        self.folder = home() / "airflow" / configuration.name
+        self._credentials: RoleCredentials | None = None
+        self._stopping = threading.Event()
+
+    @property
+    def api(self) -> AirflowApi:
+        """The REST API. Raises FileNotFoundError before the first start."""
+        known = json.loads(self._admin_file.read_text())
+        return AirflowApi(known["url"], known["user"], known["password"])
+
+    def start(self) -> None:
+        """Fetch what is deployed, start every component, and return once they are well and DAGs are parsed.
+
+        Runs, users and logs of an earlier start of the environment are kept. Raises AirflowError.
+        """
+        self._stopping.clear()
+        try:
+            self.sync()
+            python = self._prepare()
+        except (airflow_environment.RequirementsError, airflow_files.AirflowFilesError) as error:
+            raise AirflowError(str(error)) from None
+        self._credentials = RoleCredentials(self.configuration.role_arn, self.configuration.session_name)
+        environment = self._environment(python)
+        for component in COMPONENTS:
+            extra = {"PYTHONPATH": str(self.folder / "preload")} if component == "scheduler" else {}
+            arguments = ["--skip-serve-logs"] if component == "scheduler" else []
+            processes.spawn(
+                self._process(component),
+                [python, "-m", "airflow", component, *arguments],
+                env={**environment, **extra},
+                cwd=self.folder,
+            )
+        self._await_health()
+        self._await_dags()
+        threading.Thread(
+            target=self._keep_synced, name=f"DAGs of {self.configuration.name}", daemon=True
+        ).start()
+
+    def stop(self) -> None:
+        """End every process of the environment; what it stored stays on disk."""
+        self._stopping.set()
+        with ThreadPoolExecutor(len(COMPONENTS)) as pool:
+            for component in COMPONENTS:
+                pool.submit(processes.stop, self._process(component), timeout=STOP_SECONDS)
+        if self._credentials is not None:
+            self._credentials.close()
+            self._credentials = None
+
+    def remove(self) -> None:
+        """Stop, and delete what the environment stored."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._published.unlink(missing_ok=True)
+
+    def sync(self) -> list[str]:
+        """Take over the DAGs from the bucket as the execution role; return the paths that changed."""
+        wanted = self.configuration
+        return airflow_files.sync_dags(
+            self._bucket_client(), wanted.bucket, wanted.dags_prefix, self.folder / "dags"
+        )
+
+    def _bucket_client(self) -> Any:
+        return client(
+            "s3", role_arn=self.configuration.role_arn, session_name=self.configuration.session_name
+        )
+
+    def _prepare(self) -> Path:
+        wanted, s3 = self.configuration, self._bucket_client()
+        airflow_files.unpack_plugins(s3, wanted.bucket, wanted.plugins, self.folder / "plugins")
+        python = airflow_environment.interpreter(
+            wanted.version,
+            airflow_files.requirements_text(s3, wanted.bucket, wanted.requirements),
+            self.folder / "dags",
+        )
+        if not (self.folder / "airflow.db").exists():
+            shutil.copyfile(
+                airflow_environment.migrated_database(python, wanted.version), self.folder / "airflow.db"
+            )
+        preload = self.folder / "preload"
+        preload.mkdir(exist_ok=True)
+        (preload / "airflow_local_settings.py").write_text(PRELOAD)
+        self._write_admin()
+        return python
+
+    def _write_admin(self) -> None:
+        known = json.loads(self._admin_file.read_text()) if self._admin_file.exists() else {}
+        port = processes.free_port(int(known.get("port", PREFERRED_PORT)))
+        admin = {
+            "url": f"http://{HOST}:{port}",
+            "user": ADMIN,
+            "password": known.get("password") or secrets.token_urlsafe(16),
+            "port": port,
+            "secret": known.get("secret") or secrets.token_urlsafe(48),
+        }
+        _write_private(self._admin_file, admin)
+        _write_private(self.folder / "passwords.json", {ADMIN: admin["password"]})
+        _write_private(self._published, {name: admin[name] for name in ("url", "user", "password")})
+
+    @property
+    def _admin_file(self) -> Path:
+        return self.folder / "admin.json"
+
+    @property
+    def _published(self) -> Path:
+        return home() / "airflow" / "admin.json"
+
+    def _process(self, component: str) -> str:
+        return f"airflow-{self.configuration.name}-{component}"
+
+    def _environment(self, python: Path) -> dict[str, str]:
+        assert self._credentials is not None
+        admin = json.loads(self._admin_file.read_text())
+        options = {
+            **DEFAULTS,
+            **self.configuration.options,
+            "core.executor": "LocalExecutor",
+            "core.dags_folder": str(self.folder / "dags"),
+            "core.plugins_folder": str(self.folder / "plugins"),
+            "core.auth_manager": (
+                "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
+            ),
+            "core.simple_auth_manager_users": f"{ADMIN}:admin",
+            "core.simple_auth_manager_passwords_file": str(self.folder / "passwords.json"),
+            "core.execution_api_server_url": f"{admin['url']}/execution/",
+            "core.fernet_key": "",
+            "database.sql_alchemy_conn": f"sqlite:///{self.folder / 'airflow.db'}",
+            "api.host": HOST,
+            "api.port": str(admin["port"]),
+            "api.base_url": admin["url"],
+            "api.secret_key": admin["secret"],
+            "api_auth.jwt_secret": admin["secret"],
+            "logging.base_log_folder": str(self.folder / "logs"),
+            "logging.dag_processor_child_process_log_directory": str(self.folder / "logs" / "dag_processor"),
+            "usage_data_collection.enabled": "False",
+        }
+        return {
+            "PATH": f"{python.parent}{os.pathsep}{os.environ.get('PATH', '')}",
+            "HOME": str(self.folder),
+            "LANG": "C.UTF-8",
+            "AIRFLOW_HOME": str(self.folder),
+            "PYTHONUNBUFFERED": "1",
+            **{_variable(option): value for option, value in options.items()},
+            **self._credentials.environment(),
+        }
+
+    def _await_health(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not self.api.healthy():
+            for component in COMPONENTS:
+                process = processes.find(self._process(component))
+                if process is None:
+                    log_path = home() / "log" / f"{self._process(component)}.log"
+                    self.stop()
+                    raise AirflowError(f"Airflow's {component} ended while starting; its log is {log_path}")
+            if time.monotonic() > deadline:
+                self.stop()
+                raise AirflowError(
+                    f"Airflow was not well after {START_SECONDS:.0f} s; see the logs in {home() / 'log'}"
+                )
+            time.sleep(0.1)
+
+    def _await_dags(self) -> None:
+        """Wait for the first parse, so that a run can be asked for; a broken DAG shows as an import error."""
+        if not any((self.folder / "dags").rglob("*.py")):
+            return
+        deadline = time.monotonic() + PARSE_SECONDS
+        while time.monotonic() < deadline:
+            for path in ("/dags", "/importErrors"):
+                status, answer = self.api.call("GET", path, {"limit": 1})
+                if status == 200 and answer["total_entries"]:
+                    return
+            time.sleep(0.2)
+        log.warning("%s: no DAG was found in %.0f s", self.configuration.name, PARSE_SECONDS)
+
+    def _keep_synced(self) -> None:
+        while not self._stopping.wait(SYNC_SECONDS):
+            try:
+                changed = self.sync()
+            except Exception:
+                log.exception("%s: the DAGs could not be taken over", self.configuration.name)
+            else:
+                if changed:
+                    log.info("%s: took over %s", self.configuration.name, ", ".join(changed))
+
+
+def _variable(option: str) -> str:
+    """Environment variable that sets an option of Airflow, given as section.key."""
+    section, _, key = option.rpartition(".")
+    return f"AIRFLOW__{section.upper()}__{key.upper()}"
+
+
+def _write_private(path: Path, document: Mapping[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(document) + "\n")
