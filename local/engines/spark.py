@@ -1,0 +1,231 @@
+"""Spark: runs what EMR steps and Glue jobs submit, for real, as one spark-submit process a job.
+
+A run belongs to a role: its inputs are fetched, its program runs and its event log is delivered with that
+role's temporary credentials and no others. At most SLOTS programs run at a time; the rest wait their turn.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local import processes
+from local.engines.spark_properties import LOG4J, REDACTED, command, environment, properties
+from local.engines.spark_submit import Submission, read_properties
+from local.layout import log_file
+from local.services.clients import client, role_environment
+
+SLOTS = int(os.environ.get("REFSTACK_SPARK_SLOTS", "1"))
+POLL_SECONDS = 0.1
+SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+
+_slots = threading.BoundedSemaphore(SLOTS)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One submission: its program, and in whose name and where it runs.
+
+    `name` is unique among jobs, `folder` empty or absent; `environment` is added to the program's. The event
+    log goes to where the property spark.eventLog.dir says, else below the S3 URI `event_log`, else nowhere;
+    its file is called `application_id`.
+    """
+
+    name: str
+    folder: Path
+    submission: Submission
+    role_arn: str
+    session_name: str
+    application_id: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    event_log: str | None = None
+    timeout_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended. `exit_code` is None when the program was stopped (cancelled, or out of time)."""
+
+    exit_code: int | None
+    stdout: Path
+    stderr: Path
+    seconds: float = 0.0
+    cancelled: bool = False
+    timed_out: bool = False
+    event_log: str | None = None
+    """S3 URI of the delivered event log."""
+
+    @property
+    def succeeded(self) -> bool:
+        return self.exit_code == 0
+
+
+class InputError(Exception):
+    """A program or a file that was named cannot be read; the text is what Hadoop's S3 client says."""
+
+
+def run(job: Job, cancelled: threading.Event, on_start: Callable[[], None] = lambda: None) -> Outcome:
+    """Run the job to its end; `on_start` is called when its turn has come. Blocks; stop it by `cancelled`."""
+    stdout, stderr = job.folder / "stdout", job.folder / "stderr"
+    for name in ("inputs", "tmp", "events"):
+        (job.folder / name).mkdir(parents=True, exist_ok=True)
+    stdout.touch()
+    stderr.touch()
+    while not _slots.acquire(timeout=POLL_SECONDS):
+        if cancelled.is_set():
+            return Outcome(None, stdout, stderr, cancelled=True)
+    try:
+        if cancelled.is_set():
+            return Outcome(None, stdout, stderr, cancelled=True)
+        on_start()
+        started = time.monotonic()
+        try:
+            outcome = _submit(job, cancelled, stdout, stderr)
+        except InputError as problem:
+            stderr.write_text(f'Exception in thread "main" {problem}\n')
+            outcome = Outcome(1, stdout, stderr, time.monotonic() - started)
+        return outcome
+    finally:
+        _slots.release()
+        for name in ("inputs", "tmp", "events", "spark-warehouse"):
+            shutil.rmtree(job.folder / name, ignore_errors=True)
+
+
+def _submit(job: Job, cancelled: threading.Event, stdout: Path, stderr: Path) -> Outcome:
+    submission = job.submission
+    asked = dict(submission.properties)
+    if submission.properties_file is not None:
+        given = read_properties(_fetch(job, submission.properties_file).read_text())
+        asked = {**given, **asked}
+    _require_folder(job, asked.get("spark.eventLog.dir"))
+    arguments = [str(_fetch(job, submission.application)), *submission.arguments]
+    options: list[str] = []
+    for option in ("py_files", "jars", "files", "archives"):
+        fetched = [str(_fetch(job, uri)) for uri in getattr(submission, option)]
+        if fetched:
+            options += [f"--{option.replace('_', '-')}", ",".join(fetched)]
+    if submission.packages:
+        options += ["--packages", ",".join(submission.packages)]
+    if submission.main_class is not None:
+        options += ["--class", submission.main_class]
+    log4j, defaults = job.folder / "log4j2.properties", job.folder / "spark-defaults.conf"
+    log4j.write_text(LOG4J)
+    written = properties(asked, job.folder)
+    defaults.write_text("".join(f"{key} {value}\n" for key, value in sorted(written.items())))
+    secrets = role_environment(job.role_arn, job.session_name)
+    for unreadable in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        # The Java SDK complains of /dev/null; the program's HOME has no such files anyway.
+        secrets.pop(unreadable, None)
+    started = time.monotonic()
+    exit_code, timed_out = _watch(
+        job,
+        [*command(asked, log4j), "--properties-file", str(defaults), *options, *arguments],
+        {**environment(job.folder), **job.environment, **secrets},
+        cancelled,
+    )
+    seconds = time.monotonic() - started
+    events = sorted(path for path in (job.folder / "events").rglob("*") if path.is_file())
+    for path in (stdout, stderr, *events):
+        _redact(path, [secrets[name] for name in SECRET_VARIABLES])
+    was_cancelled = exit_code is None and not timed_out
+    delivered = _deliver(job, events, asked.get("spark.eventLog.dir") or job.event_log, stderr)
+    return Outcome(exit_code, stdout, stderr, seconds, was_cancelled, timed_out, delivered)
+
+
+def _watch(
+    job: Job, argv: list[str], variables: Mapping[str, str], cancelled: threading.Event
+) -> tuple[int | None, bool]:
+    """Run the command in a process group of its own; its exit code, None when it was stopped, and whether
+    that was for time. The shell around it waits while the signal that ends the group reaches the program."""
+    exit_file = job.folder / "exit-code"
+    exit_file.unlink(missing_ok=True)
+    shell = 'trap : TERM; "$@" >stdout 2>stderr; echo $? >exit-code'
+    name = f"spark-{job.name}"
+    process = processes.spawn(name, ["/bin/sh", "-c", shell, "sh", *argv], env=variables, cwd=job.folder)
+    deadline = None if job.timeout_seconds is None else time.monotonic() + job.timeout_seconds
+    try:
+        while process.running():
+            if deadline is not None and time.monotonic() > deadline:
+                return None, True
+            if cancelled.wait(POLL_SECONDS):
+                return None, False
+        return int(exit_file.read_text()) if exit_file.exists() else 137, False
+    finally:
+        processes.stop(name)
+        log_file(name).unlink(missing_ok=True)
+
+
+def _fetch(job: Job, uri: str) -> Path:
+    """A local copy of an S3 object, got with the job's role; other URIs are not readable from a cluster.
+
+    Raises InputError in the words of the S3 file system that EMR and Glue use.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme not in {"s3", "s3a", "s3n"}:
+        raise InputError(f"java.io.FileNotFoundException: File {uri} does not exist")
+    path = job.folder / "inputs" / parts.path.rpartition("/")[2]
+    try:
+        client("s3", role_arn=job.role_arn, session_name=job.session_name).download_file(
+            parts.netloc, parts.path.lstrip("/"), str(path)
+        )
+    except ClientError as problem:
+        if problem.response["Error"]["Code"] in {"403", "AccessDenied"}:
+            raise InputError(f"java.nio.file.AccessDeniedException: {uri}: {problem}") from problem
+        raise InputError(f"java.io.FileNotFoundException: No such file or directory '{uri}'") from problem
+    except BotoCoreError as problem:
+        raise InputError(f"java.io.IOException: {uri}: {problem}") from problem
+    return path
+
+
+def _require_folder(job: Job, uri: str | None) -> None:
+    """Spark starts only when its event log's folder exists: on S3, when some object is below that prefix."""
+    if uri is None:
+        return
+    parts = urlsplit(uri)
+    prefix = f"{parts.path.strip('/')}/" if parts.path.strip("/") else ""
+    if parts.scheme not in {"s3", "s3a"} or not prefix:
+        return
+    s3 = client("s3", role_arn=job.role_arn, session_name=job.session_name)
+    try:
+        found = s3.list_objects_v2(Bucket=parts.netloc, Prefix=prefix, MaxKeys=1)["KeyCount"]
+    except ClientError as problem:
+        raise InputError(f"java.io.IOException: {uri}: {problem}") from problem
+    if not found:
+        raise InputError(f"java.io.FileNotFoundException: No such file or directory '{uri}'")
+
+
+def _deliver(job: Job, events: list[Path], target: str | None, stderr: Path) -> str | None:
+    """Copy the event log below `target` with the job's role; the URI, or None when there is none to copy."""
+    if target is None or urlsplit(target).scheme not in {"s3", "s3a"} or not events:
+        return None
+    parts = urlsplit(target)
+    prefix = f"{parts.path.strip('/')}/" if parts.path.strip("/") else ""
+    s3 = client("s3", role_arn=job.role_arn, session_name=job.session_name)
+    try:
+        for path in events:
+            # Spark calls the file (or, when it rolls, the folder) after the id that it gave the application.
+            _, *below = path.relative_to(job.folder / "events").parts
+            s3.upload_file(str(path), parts.netloc, prefix + "/".join([job.application_id, *below]))
+    except (ClientError, BotoCoreError) as problem:
+        with stderr.open("a") as log:
+            log.write(f"The event log was not delivered to {target}: {problem}\n")
+        return None
+    return f"s3://{parts.netloc}/{prefix}{job.application_id}"
+
+
+def _redact(path: Path, secrets: list[str]) -> None:
+    """Blank the credentials in what the program wrote, before anybody is shown it."""
+    content = path.read_bytes()
+    cleaned = content
+    for secret in secrets:
+        cleaned = cleaned.replace(secret.encode(), REDACTED.encode())
+    if cleaned != content:
+        path.write_bytes(cleaned)

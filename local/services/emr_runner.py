@@ -1,0 +1,202 @@
+"""One EMR step: its command as command-runner.jar reads it, run by Spark; its logs where EMR puts them."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import shlex
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.engines.spark import Job, Outcome
+from local.engines.spark import run as run_spark
+from local.engines.spark_submit import Submission, SubmitError, parse
+from local.layout import home
+from local.services.clients import client
+
+PYTHONS = frozenset({"python3", "python3.9", "python3.11"})
+"""Interpreters on the nodes of EMR 7; here all of them are this machine's one."""
+MESSAGE_CHARACTERS = 2000
+
+
+class StepError(Exception):
+    """A step that cannot be started; the text goes to its stderr log and its FailureDetails."""
+
+
+def run(
+    record: dict[str, Any], step: dict[str, Any], cancelled: threading.Event, on_start: Callable[[], None]
+) -> tuple[str, dict[str, str] | None]:
+    """Run the step; its final state (COMPLETED, FAILED, CANCELLED), and FailureDetails for a failed one."""
+    cluster = record["cluster"]
+    folder = home() / "emr" / cluster["Id"] / step["Id"]
+    folder.mkdir(parents=True, exist_ok=True)
+    controller = [f"INFO startExec '{_exec_line(step)}'"]
+    try:
+        submission = submission_of(cluster, step)
+        python = submission.properties.get("spark.pyspark.python", "python3")
+        controller.append(
+            f"INFO {python} of the cluster's nodes is this machine's Python 3.11; master is local"
+        )
+        job = Job(
+            name=step["Id"],
+            folder=folder,
+            submission=submission,
+            role_arn=step.get("ExecutionRoleArn") or record["role_arn"],
+            session_name=record["node"],
+            application_id=_application_id(cluster, record["applications_started"]),
+            environment=exports(cluster),
+            event_log=_default_event_log(cluster),
+        )
+        outcome = run_spark(job, cancelled, on_start)
+    except StepError as problem:
+        on_start()
+        (folder / "stdout").write_text("")
+        (folder / "stderr").write_text(f"{problem}\n")
+        outcome = Outcome(1, folder / "stdout", folder / "stderr")
+    ended = "CANCELLED" if outcome.cancelled else "COMPLETED" if outcome.succeeded else "FAILED"
+    controller.append(f"INFO total process run time: {outcome.seconds:.0f} seconds")
+    controller.append(f"INFO Step {ended.lower()} with exitCode {outcome.exit_code}")
+    if outcome.event_log is not None:
+        controller.append(f"INFO Spark event log: {outcome.event_log}")
+    moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    (folder / "controller").write_text("".join(f"{moment} {line}\n" for line in controller))
+    log_file = deliver_logs(record, step, job_role=step.get("ExecutionRoleArn") or record["role_arn"])
+    if ended != "FAILED":
+        return ended, None
+    failure = {
+        "Reason": "Unknown Error.",
+        "Message": failure_message(outcome.stderr.read_text(errors="replace")),
+    }
+    return ended, failure if log_file is None else {**failure, "LogFile": log_file}
+
+
+def submission_of(cluster: dict[str, Any], step: dict[str, Any]) -> Submission:
+    """The spark-submit that a step asks for, with the cluster's spark-defaults beneath its own properties.
+
+    Raises StepError for a program that is not there: another jar, another command, Spark not installed.
+    """
+    config = step["Config"]
+    if PurePosixPath(config["Jar"]).name != "command-runner.jar":
+        raise StepError(f"{config['Jar']}: only command-runner.jar is emulated here.")
+    arguments = config["Args"]
+    if not arguments or PurePosixPath(arguments[0]).name != "spark-submit":
+        raise StepError(
+            f"command-runner.jar runs only spark-submit here, not {' '.join(arguments[:1]) or 'nothing'}."
+        )
+    if not any(application["Name"].lower() == "spark" for application in cluster["Applications"]):
+        raise StepError(
+            'Cannot run program "spark-submit" (in directory "."): error=2, No such file or directory'
+        )
+    try:
+        submission = parse(arguments[1:])
+    except SubmitError as problem:
+        raise StepError(
+            f"Error: {problem}\nRun with --help for usage help or --verbose for debug output"
+        ) from None
+    defaults = classification(cluster, "spark-defaults")
+    python = exported(cluster).get("PYSPARK_PYTHON")
+    submission.properties = {
+        **({} if python is None else {"spark.pyspark.python": python}),
+        **defaults,
+        **submission.properties,
+    }
+    python = submission.properties.get("spark.pyspark.python", "python3")
+    if PurePosixPath(python).name not in PYTHONS:
+        raise StepError(f'Cannot run program "{python}": error=2, No such file or directory')
+    return submission
+
+
+def classification(cluster: dict[str, Any], name: str) -> dict[str, str]:
+    """Properties of one configuration classification of the cluster."""
+    found: dict[str, str] = {}
+    for configuration in cluster["Configurations"]:
+        if configuration.get("Classification") == name:
+            found.update(configuration.get("Properties", {}))
+    return found
+
+
+def exported(cluster: dict[str, Any]) -> dict[str, str]:
+    """Variables that the cluster's spark-env classification exports."""
+    return {
+        name: value.strip('"')
+        for configuration in cluster["Configurations"]
+        if configuration.get("Classification") == "spark-env"
+        for nested in configuration.get("Configurations", [])
+        if nested.get("Classification") == "export"
+        for name, value in nested.get("Properties", {}).items()
+    }
+
+
+def exports(cluster: dict[str, Any]) -> dict[str, str]:
+    """Environment of the cluster's programs, apart from what names places on a node."""
+    return {
+        name: value
+        for name, value in exported(cluster).items()
+        if name not in {"PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON", "JAVA_HOME", "SPARK_HOME", "PATH"}
+    }
+
+
+def failure_message(stderr: str) -> str:
+    """The sentence of a log that says what went wrong: the exception that ended the program."""
+    lines = [line.rstrip() for line in stderr.splitlines() if line.strip()]
+    traceback = max(
+        (index for index, line in enumerate(lines) if line.startswith("Traceback (most recent")), default=-1
+    )
+    for line in lines[traceback + 1 :] if traceback >= 0 else []:
+        if re.match(r"[A-Za-z_][\w.]*(: .*)?$", line) and not line.startswith(" "):
+            return line[:MESSAGE_CHARACTERS]
+    for line in lines:
+        if line.startswith("Exception in thread"):
+            return line[:MESSAGE_CHARACTERS]
+    return lines[-1][:MESSAGE_CHARACTERS] if lines else "The program ended without a message."
+
+
+def deliver_logs(record: dict[str, Any], step: dict[str, Any], *, job_role: str) -> str | None:
+    """Copy the step's logs below the cluster's LogUri; the URI of its stderr, None when there is no LogUri.
+
+    The nodes copy them, so the role is that of their instance profile.
+    """
+    cluster = record["cluster"]
+    if "LogUri" not in cluster:
+        return None
+    parts = urlsplit(cluster["LogUri"])
+    prefix = "/".join(part for part in (parts.path.strip("/"), cluster["Id"], "steps", step["Id"]) if part)
+    encryption = {}
+    if "LogEncryptionKmsKeyId" in cluster:
+        encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": cluster["LogEncryptionKmsKeyId"]}
+    folder = home() / "emr" / cluster["Id"] / step["Id"]
+    try:
+        s3 = client("s3", role_arn=record["role_arn"], session_name=record["node"])
+        for name in ("controller", "stderr", "stdout"):
+            content = gzip.compress((folder / name).read_bytes(), mtime=0)
+            s3.put_object(Bucket=parts.netloc, Key=f"{prefix}/{name}.gz", Body=content, **encryption)
+    except (ClientError, BotoCoreError) as problem:
+        return f"not delivered to {cluster['LogUri']}: {problem}"
+    return f"s3://{parts.netloc}/{prefix}/stderr.gz"
+
+
+def _exec_line(step: dict[str, Any]) -> str:
+    config = step["Config"]
+    return shlex.join(
+        ["hadoop", "jar", f"/var/lib/aws/emr/step-runner/hadoop-jars/{config['Jar']}", *config["Args"]]
+    )
+
+
+def _application_id(cluster: dict[str, Any], sequence: int) -> str:
+    created = cluster["Status"]["Timeline"]["CreationDateTime"]
+    return f"application_{int(created.timestamp() * 1000)}_{sequence:04d}"
+
+
+def _default_event_log(cluster: dict[str, Any]) -> str | None:
+    """Where event logs go that no property sends elsewhere; the cluster's own HDFS is not here."""
+    policies = cluster.get("MonitoringConfiguration", {}).get("S3LoggingConfiguration", {})
+    disabled = policies.get("LogTypeUploadPolicy", {}).get("persistent-ui-logs") == "disabled"
+    if "LogUri" not in cluster or disabled:
+        return None
+    return f"{cluster['LogUri'].rstrip('/')}/{cluster['Id']}/spark-events/"
