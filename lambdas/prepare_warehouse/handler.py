@@ -1,4 +1,5 @@
-"""Prepare the warehouse: schemas, database roles, a database user for each IAM role that may load or read.
+"""Prepare the warehouse: schemas, database roles, a database user for each IAM role that may load or read,
+and a daily limit on what it may cost (CloudFormation has no type for that one).
 
 Event `{}`. The Redshift user of an IAM caller is called `IAMR:<role name>` and has no right of its own; this
 gives it a database role, so that no job needs the administrator. Runs through the Redshift Data API with the
@@ -11,7 +12,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import boto3
@@ -47,12 +48,26 @@ def grants(text: str) -> dict[str, str]:
     return wanted
 
 
+def usage_limit(environment: Mapping[str, str]) -> dict[str, Any] | None:
+    """The daily limit as CreateUsageLimit takes it; None if no WORKGROUP_ARN is set."""
+    if not environment.get("WORKGROUP_ARN"):
+        return None
+    arn, hours, action = required(environment, "WORKGROUP_ARN", "USAGE_LIMIT_RPU_HOURS", "USAGE_LIMIT_ACTION")
+    try:
+        amount = int(hours)
+    except ValueError:
+        raise SettingsError(f"USAGE_LIMIT_RPU_HOURS is {hours!r}, not a whole number of RPU-hours") from None
+    limited = {"resourceArn": arn, "usageType": "serverless-compute", "period": "daily"}
+    return {**limited, "amount": amount, "breachAction": action}
+
+
 GRANTS = grants(_GRANTS)
+USAGE_LIMIT = usage_limit(os.environ)
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """Bring schemas, roles, users and grants to what the settings say; return what was run."""
+    """Bring schemas, roles, users, grants and the limit to what the settings say; return what was done."""
     namespace = SERVERLESS.get_namespace(namespaceName=NAMESPACE)["namespace"]
     secret = namespace.get("adminPasswordSecretArn")
     if not secret:
@@ -64,8 +79,27 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     for sql in statements(GRANTS, roles, users):
         run(sql, secret, deadline)
         count += 1
-    logger.info("warehouse prepared", extra={"statements": count, "users": sorted(GRANTS)})
-    return {"statements": count, "users": {user_of(iam_role): role for iam_role, role in GRANTS.items()}}
+    users_of_roles = {user_of(iam_role): role for iam_role, role in GRANTS.items()}
+    result = {"statements": count, "users": users_of_roles, "usage_limit": limit_usage(USAGE_LIMIT)}
+    logger.info("warehouse prepared", extra=result)
+    return result
+
+
+def limit_usage(wanted: dict[str, Any] | None) -> str:
+    """Set the workgroup's daily limit: "created", "updated", "unchanged", or "none" if none is wanted."""
+    if wanted is None:
+        return "none"
+    of_workgroup = {name: wanted[name] for name in ("resourceArn", "usageType")}
+    for page in SERVERLESS.get_paginator("list_usage_limits").paginate(**of_workgroup):
+        for limit in page.get("usageLimits", []):
+            if limit.get("period", "monthly") == wanted["period"]:
+                change = {name: wanted[name] for name in ("amount", "breachAction")}
+                if all(limit.get(name) == value for name, value in change.items()):
+                    return "unchanged"
+                SERVERLESS.update_usage_limit(usageLimitId=limit["usageLimitId"], **change)
+                return "updated"
+    SERVERLESS.create_usage_limit(**wanted)
+    return "created"
 
 
 def user_of(iam_role: str) -> str:

@@ -94,6 +94,7 @@ def test_an_empty_warehouse_gets_schemas_roles_users_and_grants(function, contex
     assert result == {
         "statements": len(FRESH),
         "users": {"IAMR:mwaa-role": "loader", "IAMR:analyst": "reader"},
+        "usage_limit": "none",
     }
 
 
@@ -159,3 +160,62 @@ def test_a_namespace_without_a_managed_secret_is_an_error(function, context):
 def test_grants_that_make_no_sense_stop_the_cold_start(load, grants, said):
     with pytest.raises(Exception, match=said):
         load("prepare_warehouse", **{**ENVIRONMENT, "GRANTS": grants})
+
+
+WORKGROUP_ARN = "arn:aws:redshift-serverless:us-east-1:123456789012:workgroup/abc"
+LIMIT = {"WORKGROUP_ARN": WORKGROUP_ARN, "USAGE_LIMIT_RPU_HOURS": "16", "USAGE_LIMIT_ACTION": "deactivate"}
+DAILY = {
+    "usageLimitId": "1",
+    "resourceArn": WORKGROUP_ARN,
+    "usageType": "serverless-compute",
+    "period": "daily",
+    "amount": 16,
+    "breachAction": "deactivate",
+}
+
+
+@pytest.mark.parametrize(
+    ("existing", "call", "asked"),
+    [
+        (
+            [{**DAILY, "period": "monthly"}],
+            "create_usage_limit",
+            {name: DAILY[name] for name in DAILY if name != "usageLimitId"},
+        ),
+        (
+            [{**DAILY, "period": "monthly"}, {**DAILY, "amount": 99}],
+            "update_usage_limit",
+            {"usageLimitId": "1", "amount": 16, "breachAction": "deactivate"},
+        ),
+        ([DAILY], None, None),
+    ],
+)
+def test_the_daily_usage_limit_is_what_the_settings_say(load, existing, call, asked):
+    function = load("prepare_warehouse", **ENVIRONMENT, **LIMIT)
+    with Stubber(function.SERVERLESS) as serverless:
+        serverless.add_response(
+            "list_usage_limits",
+            {"usageLimits": existing},
+            {"resourceArn": WORKGROUP_ARN, "usageType": "serverless-compute"},
+        )
+        if call is not None:
+            serverless.add_response(call, {"usageLimit": DAILY}, asked)
+
+        outcome = function.limit_usage(function.USAGE_LIMIT)
+
+        serverless.assert_no_pending_responses()
+    assert (
+        outcome == {"create_usage_limit": "created", "update_usage_limit": "updated", None: "unchanged"}[call]
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"USAGE_LIMIT_RPU_HOURS": "many"}, "USAGE_LIMIT_RPU_HOURS is 'many', not a whole number"),
+        ({"USAGE_LIMIT_ACTION": ""}, "the environment lacks USAGE_LIMIT_ACTION"),
+    ],
+)
+def test_a_usage_limit_that_makes_no_sense_stops_the_cold_start(load, changed, said):
+    with pytest.raises(Exception, match=said):
+        load("prepare_warehouse", **{**ENVIRONMENT, **LIMIT, **changed})
