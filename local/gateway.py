@@ -19,6 +19,7 @@ from typing import Any
 from local import layout, processes
 from local.services import state
 from local.services.clients import ROOT_KEY, ROOT_SECRET, endpoint_environment
+from local.services.service import raw_path
 
 READY_PATH = "/_refstack/ready"
 """Answers 200 once every service and resource type is in place."""
@@ -67,7 +68,7 @@ def install() -> Any:
     """Put our services, resource types and identity checks into ministack; return its ASGI app."""
     from ministack import app as ministack_app
 
-    from local import cloudformation, functions, identity, objects, routing
+    from local import cloudformation, functions, identity, objects, public_parameters, routing
 
     loaded = load("local.services") + load("local.resources")
     identity.install()
@@ -75,6 +76,7 @@ def install() -> Any:
     cloudformation.install()
     functions.install()
     objects.install()
+    public_parameters.install()
     log.info("loaded %s", ", ".join(loaded))
     return ministack_app.app
 
@@ -105,6 +107,8 @@ async def serve(app: Any) -> None:
             await send({"type": "http.response.start", "status": code, "headers": headers})
             await send({"type": "http.response.body", "body": body})
             return
+        if scope["type"] == "http":
+            raw_path.set(scope["raw_path"].decode("latin-1"))
         await app(scope, receive, send)
 
     async def bring_back() -> None:

@@ -13,13 +13,14 @@ moto's protocol code), so that every shape is right by construction and only beh
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import json
 import logging
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from botocore.validate import ParamValidator
 from moto.core.model import OperationModel, ServiceModel
@@ -35,6 +36,9 @@ from local.services import state
 from local.services.validation import violations
 
 log = logging.getLogger("refstack.service")
+
+raw_path: contextvars.ContextVar[str] = contextvars.ContextVar("raw_path", default="")
+"""The path as the client sent it: an encoded slash belongs to a label, as in /v1/clusters/<ARN>/nodes."""
 
 Answer = tuple[int, dict[str, str], bytes]
 """Status, headers and body of an HTTP answer."""
@@ -145,7 +149,9 @@ class Service:
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
     ) -> tuple[OperationModel, dict[str, Any], HttpRequest] | None:
         """The operation that an HTTP request calls, and its URI parameters; None when there is none."""
-        url = f"http://{headers.get('host', 'localhost')}{quote(path, safe='/%:')}"
+        raw = raw_path.get()
+        encoded = raw if unquote(raw) == path else quote(path, safe="/:")
+        url = f"http://{headers.get('host', 'localhost')}{encoded}"
         if query:
             url += "?" + urlencode(dict(query), doseq=True)
         http = HttpRequest.from_primitives(method, url, headers, body)

@@ -1,0 +1,465 @@
+"""MSK's control API: clusters (v1 and v2), configurations, topics. No broker stands behind it yet.
+
+Clusters are ACTIVE at once and described as they were asked for; their bootstrap addresses are shaped as MSK
+shapes them, but nothing listens there.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from local.services.service import Request, Service, ServiceError
+
+service = Service("kafka", validation_error="BadRequestException")
+
+_clusters = service.state("clusters")
+_configurations = service.state("configurations")
+_topics = service.state("topics")
+
+_VERSIONS = ("3.6.0", "3.7.x", "3.7.x.kraft", "3.8.x", "3.8.x.kraft", "3.9.x", "3.9.x.kraft", "4.0.x.kraft")
+
+
+@service.operation("CreateClusterV2")
+def create_cluster_v2(request: Request) -> dict[str, Any]:
+    """Make a provisioned or a serverless cluster."""
+    params = request.params
+    if ("Provisioned" in params) == ("Serverless" in params):
+        raise _bad_request("Give either Provisioned or Serverless", "provisioned")
+    kind = "PROVISIONED" if "Provisioned" in params else "SERVERLESS"
+    details = params.get("Provisioned") or params["Serverless"]
+    made = _create(request, kind, details)
+    return {**_named(made), "ClusterType": kind}
+
+
+@service.operation("CreateCluster")
+def create_cluster(request: Request) -> dict[str, Any]:
+    """Make a provisioned cluster by the first API."""
+    details = {key: value for key, value in request.params.items() if key not in ("ClusterName", "Tags")}
+    return _named(_create(request, "PROVISIONED", details))
+
+
+@service.operation("DescribeClusterV2")
+def describe_cluster_v2(request: Request) -> dict[str, Any]:
+    """One cluster of either kind."""
+    return {"ClusterInfo": _info_v2(_cluster(request))}
+
+
+@service.operation("DescribeCluster")
+def describe_cluster(request: Request) -> dict[str, Any]:
+    """One provisioned cluster, as the first API describes it."""
+    cluster = _cluster(request)
+    return {"ClusterInfo": {**_info_v2(cluster), **_provisioned(cluster)}}
+
+
+@service.operation("ListClustersV2")
+def list_clusters_v2(request: Request) -> dict[str, Any]:
+    """Clusters by name prefix and kind."""
+    return {"ClusterInfoList": [_info_v2(cluster) for cluster in _listed(request)]}
+
+
+@service.operation("ListClusters")
+def list_clusters(request: Request) -> dict[str, Any]:
+    """Provisioned clusters by name prefix."""
+    found = [cluster for cluster in _listed(request) if cluster["kind"] == "PROVISIONED"]
+    return {"ClusterInfoList": [{**_info_v2(one), **_provisioned(one)} for one in found]}
+
+
+@service.operation("DeleteCluster")
+def delete_cluster(request: Request) -> dict[str, Any]:
+    """Forget a cluster and its topics."""
+    cluster = _cluster(request)
+    del _clusters[cluster["arn"]]
+    for arn in [arn for arn, topic in _topics.items() if topic["cluster"] == cluster["arn"]]:
+        del _topics[arn]
+    return {"ClusterArn": cluster["arn"], "State": "DELETING"}
+
+
+@service.operation("GetBootstrapBrokers")
+def get_bootstrap_brokers(request: Request) -> dict[str, Any]:
+    """Addresses of a cluster's brokers, for the ways to authenticate that it has."""
+    cluster = _cluster(request)
+    host = f"boot-{cluster['arn'].rpartition('/')[2][:8]}"
+    if cluster["kind"] == "SERVERLESS":
+        return {
+            "BootstrapBrokerStringSaslIam": f"{host}.c1.kafka-serverless.{request.region}.amazonaws.com:9098"
+        }
+    details = cluster["details"]
+    domain = f"{cluster['name']}.{host[5:]}.c1.kafka.{request.region}.amazonaws.com"
+    authentication = details.get("ClientAuthentication", {})
+    transit = details.get("EncryptionInfo", {}).get("EncryptionInTransit", {}).get("ClientBroker", "TLS")
+
+    def brokers(port: int) -> str:
+        return ",".join(f"b-{n + 1}.{domain}:{port}" for n in range(details["NumberOfBrokerNodes"]))
+
+    answer = {}
+    if authentication.get("Sasl", {}).get("Iam", {}).get("Enabled"):
+        answer["BootstrapBrokerStringSaslIam"] = brokers(9098)
+    if authentication.get("Sasl", {}).get("Scram", {}).get("Enabled"):
+        answer["BootstrapBrokerStringSaslScram"] = brokers(9096)
+    open_to_all = authentication.get("Unauthenticated", {}).get("Enabled", not authentication)
+    if open_to_all or authentication.get("Tls", {}).get("Enabled"):
+        if transit in ("TLS", "TLS_PLAINTEXT"):
+            answer["BootstrapBrokerStringTls"] = brokers(9094)
+        if transit in ("PLAINTEXT", "TLS_PLAINTEXT"):
+            answer["BootstrapBrokerString"] = brokers(9092)
+    return answer
+
+
+@service.operation("ListNodes")
+def list_nodes(request: Request) -> dict[str, Any]:
+    """The broker nodes of a provisioned cluster."""
+    cluster = _cluster(request)
+    details = cluster["details"]
+    subnets = details.get("BrokerNodeGroupInfo", {}).get("ClientSubnets", [])
+    nodes = [
+        {
+            "NodeType": "BROKER",
+            "NodeARN": f"{cluster['arn']}/broker/{number + 1}",
+            "InstanceType": details["BrokerNodeGroupInfo"]["InstanceType"],
+            "BrokerNodeInfo": {"BrokerId": number + 1, "ClientSubnet": subnets[number % len(subnets)]},
+        }
+        for number in range(details.get("NumberOfBrokerNodes", 0))
+    ]
+    return {"NodeInfoList": nodes}
+
+
+@service.operation("ListKafkaVersions")
+def list_kafka_versions(request: Request) -> dict[str, Any]:
+    """The Kafka versions that MSK offers."""
+    return {"KafkaVersions": [{"Version": version, "Status": "ACTIVE"} for version in _VERSIONS]}
+
+
+def _updates(*members: str) -> Any:
+    """A handler that changes members of a provisioned cluster's details."""
+
+    def update(request: Request) -> dict[str, Any]:
+        cluster = _cluster(request)
+        if request.params.get("CurrentVersion") not in (None, cluster["version"]):
+            raise _bad_request("The cluster has another current version", "currentVersion")
+        for member in members:
+            if member in request.params:
+                cluster["details"][member] = request.params[member]
+        cluster["version"] = _version()
+        operation = f"{cluster['arn'].replace(':cluster/', ':cluster-operation/')}/{uuid.uuid4()}"
+        return {"ClusterArn": cluster["arn"], "ClusterOperationArn": operation}
+
+    return update
+
+
+service.operation("UpdateMonitoring")(_updates("EnhancedMonitoring", "OpenMonitoring", "LoggingInfo"))
+service.operation("UpdateSecurity")(_updates("ClientAuthentication", "EncryptionInfo"))
+service.operation("UpdateClusterConfiguration")(_updates("ConfigurationInfo"))
+
+
+@service.operation("UpdateBrokerCount")
+def update_broker_count(request: Request) -> dict[str, Any]:
+    """Change the number of brokers."""
+    cluster = _cluster(request)
+    cluster["details"]["NumberOfBrokerNodes"] = request.params["TargetNumberOfBrokerNodes"]
+    return dict(_updates()(request))
+
+
+@service.operation("UpdateBrokerType")
+def update_broker_type(request: Request) -> dict[str, Any]:
+    """Change the brokers' instance type."""
+    _cluster(request)["details"]["BrokerNodeGroupInfo"]["InstanceType"] = request.params["TargetInstanceType"]
+    return dict(_updates()(request))
+
+
+@service.operation("UpdateBrokerStorage")
+def update_broker_storage(request: Request) -> dict[str, Any]:
+    """Grow the brokers' disks, in GiB."""
+    size = request.params["TargetBrokerEBSVolumeInfo"][0]["VolumeSizeGB"]
+    storage = _cluster(request)["details"]["BrokerNodeGroupInfo"].setdefault("StorageInfo", {})
+    storage.setdefault("EbsStorageInfo", {})["VolumeSize"] = size
+    return dict(_updates()(request))
+
+
+@service.operation("UpdateClusterKafkaVersion")
+def update_cluster_kafka_version(request: Request) -> dict[str, Any]:
+    """Change the Kafka version."""
+    _cluster(request)["details"]["KafkaVersion"] = request.params["TargetKafkaVersion"]
+    return dict(_updates("ConfigurationInfo")(request))
+
+
+@service.operation("CreateConfiguration")
+def create_configuration(request: Request) -> dict[str, Any]:
+    """Make a configuration with its first revision."""
+    params = request.params
+    if any(one["name"] == params["Name"] for one in _configurations.values()):
+        raise ServiceError("ConflictException", f"A configuration {params['Name']} exists")
+    arn = f"arn:aws:kafka:{request.region}:{request.account}:configuration/{params['Name']}/{uuid.uuid4()}-1"
+    _configurations[arn] = {
+        "arn": arn,
+        "name": params["Name"],
+        "created": datetime.now(UTC),
+        "description": params.get("Description", ""),
+        "kafka_versions": params.get("KafkaVersions", []),
+        "revisions": [_revision(1, params)],
+    }
+    return _configuration_info(_configurations[arn])
+
+
+@service.operation("UpdateConfiguration")
+def update_configuration(request: Request) -> dict[str, Any]:
+    """Add a revision to a configuration."""
+    found = _configuration(request)
+    found["revisions"].append(_revision(len(found["revisions"]) + 1, request.params))
+    return {"Arn": found["arn"], "LatestRevision": _revision_info(found["revisions"][-1])}
+
+
+@service.operation("DescribeConfiguration")
+def describe_configuration(request: Request) -> dict[str, Any]:
+    """One configuration."""
+    return _configuration_info(_configuration(request))
+
+
+@service.operation("DescribeConfigurationRevision")
+def describe_configuration_revision(request: Request) -> dict[str, Any]:
+    """One revision of a configuration, with its properties."""
+    found = _configuration(request)
+    number = request.params["Revision"]
+    if not 1 <= number <= len(found["revisions"]):
+        raise ServiceError("NotFoundException", f"There is no revision {number}")
+    revision = found["revisions"][number - 1]
+    return {"Arn": found["arn"], **_revision_info(revision), "ServerProperties": revision["properties"]}
+
+
+@service.operation("ListConfigurations")
+def list_configurations(request: Request) -> dict[str, Any]:
+    """All configurations."""
+    return {"Configurations": [_configuration_info(one) for one in _configurations.values()]}
+
+
+@service.operation("ListConfigurationRevisions")
+def list_configuration_revisions(request: Request) -> dict[str, Any]:
+    """All revisions of a configuration."""
+    return {"Revisions": [_revision_info(one) for one in _configuration(request)["revisions"]]}
+
+
+@service.operation("DeleteConfiguration")
+def delete_configuration(request: Request) -> dict[str, Any]:
+    """Forget a configuration."""
+    found = _configuration(request)
+    del _configurations[found["arn"]]
+    return {"Arn": found["arn"], "State": "DELETING"}
+
+
+@service.operation("CreateTopic")
+def create_topic(request: Request) -> dict[str, Any]:
+    """Remember a topic of a cluster."""
+    cluster = _cluster(request)
+    params = request.params
+    arn = f"{cluster['arn'].replace(':cluster/', ':topic/')}/{params['TopicName']}"
+    if arn in _topics:
+        raise ServiceError("TopicExistsException", f"The topic {params['TopicName']} exists")
+    _topics[arn] = {
+        "cluster": cluster["arn"],
+        "name": params["TopicName"],
+        "partitions": params["PartitionCount"],
+        "replication": params["ReplicationFactor"],
+        "configs": params.get("Configs"),
+    }
+    return {"TopicArn": arn, "TopicName": params["TopicName"], "Status": "ACTIVE"}
+
+
+@service.operation("DescribeTopic")
+def describe_topic(request: Request) -> dict[str, Any]:
+    """One topic."""
+    arn, topic = _topic(request)
+    return {
+        "TopicArn": arn,
+        "TopicName": topic["name"],
+        "PartitionCount": topic["partitions"],
+        "ReplicationFactor": topic["replication"],
+        "Configs": topic["configs"],
+        "Status": "ACTIVE",
+    }
+
+
+@service.operation("UpdateTopic")
+def update_topic(request: Request) -> dict[str, Any]:
+    """Add partitions to a topic, or change its configuration."""
+    arn, topic = _topic(request)
+    topic["partitions"] = request.params.get("PartitionCount", topic["partitions"])
+    topic["configs"] = request.params.get("Configs", topic["configs"])
+    return {"TopicArn": arn, "TopicName": topic["name"], "Status": "ACTIVE"}
+
+
+@service.operation("DeleteTopic")
+def delete_topic(request: Request) -> dict[str, Any]:
+    """Forget a topic."""
+    arn, topic = _topic(request)
+    del _topics[arn]
+    return {"TopicArn": arn, "TopicName": topic["name"], "Status": "DELETING"}
+
+
+@service.operation("ListTopics")
+def list_topics(request: Request) -> dict[str, Any]:
+    """The topics of a cluster."""
+    arn = _cluster(request)["arn"]
+    return {
+        "Topics": [
+            {
+                "TopicArn": topic_arn,
+                "TopicName": topic["name"],
+                "PartitionCount": topic["partitions"],
+                "ReplicationFactor": topic["replication"],
+            }
+            for topic_arn, topic in _topics.items()
+            if topic["cluster"] == arn
+        ]
+    }
+
+
+@service.operation("TagResource")
+def tag_resource(request: Request) -> dict[str, Any]:
+    """Add tags to a cluster."""
+    _tagged(request).update(request.params["Tags"])
+    return {}
+
+
+@service.operation("UntagResource")
+def untag_resource(request: Request) -> dict[str, Any]:
+    """Take tags from a cluster."""
+    for key in request.params["TagKeys"]:
+        _tagged(request).pop(key, None)
+    return {}
+
+
+@service.operation("ListTagsForResource")
+def list_tags_for_resource(request: Request) -> dict[str, Any]:
+    """A cluster's tags."""
+    return {"Tags": _tagged(request)}
+
+
+def _create(request: Request, kind: str, details: dict[str, Any]) -> dict[str, Any]:
+    name = request.params["ClusterName"]
+    if any(cluster["name"] == name for cluster in _clusters.values()):
+        raise ServiceError("ConflictException", f"A cluster {name} exists", InvalidParameter="clusterName")
+    arn = f"arn:aws:kafka:{request.region}:{request.account}:cluster/{name}/{uuid.uuid4()}-1"
+    _clusters[arn] = {
+        "arn": arn,
+        "name": name,
+        "kind": kind,
+        "created": datetime.now(UTC),
+        "version": _version(),
+        "tags": dict(request.params.get("Tags", {})),
+        "details": json.loads(json.dumps(details)),
+    }
+    return dict(_clusters[arn])
+
+
+def _named(cluster: dict[str, Any]) -> dict[str, Any]:
+    return {"ClusterArn": cluster["arn"], "ClusterName": cluster["name"], "State": "ACTIVE"}
+
+
+def _info_v2(cluster: dict[str, Any]) -> dict[str, Any]:
+    serverless = cluster["kind"] == "SERVERLESS"
+    return {
+        **_named(cluster),
+        "ClusterType": cluster["kind"],
+        "CreationTime": cluster["created"],
+        "CurrentVersion": cluster["version"],
+        "Tags": cluster["tags"],
+        "Serverless" if serverless else "Provisioned": cluster["details"]
+        if serverless
+        else _provisioned(cluster),
+    }
+
+
+def _provisioned(cluster: dict[str, Any]) -> dict[str, Any]:
+    details = cluster["details"]
+    configuration = details.get("ConfigurationInfo", {})
+    software = {
+        "KafkaVersion": details.get("KafkaVersion"),
+        "ConfigurationArn": configuration.get("Arn"),
+        "ConfigurationRevision": configuration.get("Revision"),
+    }
+    return {
+        "EnhancedMonitoring": "DEFAULT",
+        "StorageMode": "LOCAL",
+        **details,
+        "CurrentBrokerSoftwareInfo": {key: value for key, value in software.items() if value is not None},
+    }
+
+
+def _listed(request: Request) -> list[dict[str, Any]]:
+    prefix = request.params.get("ClusterNameFilter", "")
+    kind = request.params.get("ClusterTypeFilter", "")
+    return [
+        cluster
+        for cluster in _clusters.values()
+        if cluster["name"].startswith(prefix) and kind.upper() in ("", cluster["kind"])
+    ]
+
+
+def _cluster(request: Request) -> dict[str, Any]:
+    arn = request.params["ClusterArn"]
+    if arn not in _clusters:
+        raise ServiceError("NotFoundException", f"The cluster {arn} does not exist")
+    found: dict[str, Any] = _clusters[arn]
+    return found
+
+
+def _configuration(request: Request) -> dict[str, Any]:
+    arn = request.params["Arn"]
+    if arn not in _configurations:
+        raise ServiceError("NotFoundException", f"The configuration {arn} does not exist")
+    found: dict[str, Any] = _configurations[arn]
+    return found
+
+
+def _topic(request: Request) -> tuple[str, dict[str, Any]]:
+    arn = f"{_cluster(request)['arn'].replace(':cluster/', ':topic/')}/{request.params['TopicName']}"
+    if arn not in _topics:
+        raise ServiceError("NotFoundException", f"The topic {request.params['TopicName']} does not exist")
+    return arn, _topics[arn]
+
+
+def _tagged(request: Request) -> dict[str, str]:
+    arn = request.params["ResourceArn"]
+    if arn not in _clusters:
+        raise ServiceError("NotFoundException", f"{arn} does not exist")
+    found: dict[str, str] = _clusters[arn]["tags"]
+    return found
+
+
+def _revision(number: int, params: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "number": number,
+        "created": datetime.now(UTC),
+        "description": params.get("Description", ""),
+        "properties": params["ServerProperties"],
+    }
+
+
+def _revision_info(revision: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "Revision": revision["number"],
+        "CreationTime": revision["created"],
+        "Description": revision["description"],
+    }
+
+
+def _configuration_info(configuration: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "Arn": configuration["arn"],
+        "Name": configuration["name"],
+        "CreationTime": configuration["created"],
+        "Description": configuration["description"],
+        "KafkaVersions": configuration["kafka_versions"],
+        "LatestRevision": _revision_info(configuration["revisions"][-1]),
+        "State": "ACTIVE",
+    }
+
+
+def _version() -> str:
+    return f"K{uuid.uuid4().hex[:13].upper()}"
+
+
+def _bad_request(message: str, parameter: str) -> ServiceError:
+    return ServiceError("BadRequestException", message, InvalidParameter=parameter)
