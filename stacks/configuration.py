@@ -59,9 +59,9 @@ def _override(tables: dict[str, Any], variables: Mapping[str, str]) -> dict[tupl
         if not variable.startswith(PREFIX) or SEPARATOR not in variable:
             continue
         section, _, key = variable.removeprefix(PREFIX).lower().partition(SEPARATOR)
+        if section in Settings.model_fields and _section(section) is None:
+            raise SettingsError(f"{variable} is not a setting: {section!r} is no section.")
         table = tables.setdefault(section, {})
-        if not isinstance(table, dict):
-            raise SettingsError(f"{variable} names the section {section!r}, which is not one.")
         table[key] = _items(value) if _is_list(section, key) else value
         sources[section, key] = variable
     return sources
@@ -72,11 +72,16 @@ def _items(value: str) -> list[str]:
 
 
 def _is_list(section: str, key: str) -> bool:
-    field = Settings.model_fields.get(section)
+    model = _section(section)
+    return model is not None and (
+        key in model.model_fields and get_origin(model.model_fields[key].annotation) is tuple
+    )
+
+
+def _section(name: str) -> type[Section] | None:
+    field = Settings.model_fields.get(name)
     model = None if field is None else field.annotation
-    if not (isinstance(model, type) and issubclass(model, Section)) or key not in model.model_fields:
-        return False
-    return get_origin(model.model_fields[key].annotation) is tuple
+    return model if isinstance(model, type) and issubclass(model, Section) else None
 
 
 def _sentence(detail: ErrorDetails, sources: dict[tuple[str, ...], str], file: str) -> str:

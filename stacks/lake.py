@@ -60,4 +60,15 @@ class LakeStack(PlatformStack):
             lifecycle_rules=[s3.LifecycleRule(id="colder-classes", transitions=[to_infrequent_access])],
         )
         self.warehouse = DataBucket(self, "Warehouse", settings=settings, key=key, access_logs=self.logs)
-        self.artifacts = DataBucket(self, "Artifacts", settings=settings, key=key, access_logs=self.logs)
+        self.artifacts = DataBucket(
+            self,
+            "Artifacts",
+            settings=settings,
+            key=key,
+            access_logs=self.logs,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="query-results", prefix="athena/", expiration=Duration.days(lake.logs_after_days)
+                )
+            ],
+        )

@@ -10,7 +10,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "catalog": ("security", "lake"),
     "database": ("security", "network"),
     "warehouse": ("security", "network", "lake"),
-    "spark": ("security", "network", "lake", "catalog"),
+    "spark": ("security", "network", "lake"),
     "streaming": ("security", "network"),
     "ingestion": ("security", "lake", "catalog", "warehouse"),
     "orchestration": ("security", "network", "lake", "catalog", "warehouse", "spark", "ingestion"),

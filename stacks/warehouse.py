@@ -39,8 +39,10 @@ class WarehouseStack(PlatformStack):
         self.namespace_name = settings.physical_name("warehouse")
         self.workgroup_name = settings.physical_name("warehouse")
         self.database_name = settings.warehouse.database
+        self.admin_user_name = f"{PROJECT}_admin"
         self.copy_role = self._copy_role(lake)
         self.namespace = self._namespace(security)
+        self.namespace_arn = self.namespace.attr_namespace_namespace_arn
         self.security_group = ec2.SecurityGroup(
             self,
             "Group",
@@ -89,7 +91,7 @@ class WarehouseStack(PlatformStack):
             "Namespace",
             namespace_name=self.namespace_name,
             db_name=self.database_name,
-            admin_username=f"{PROJECT}_admin",
+            admin_username=self.admin_user_name,
             manage_admin_password=True,
             admin_password_secret_kms_key_id=security.data_key.key_id,
             kms_key_id=security.data_key.key_arn,

@@ -82,6 +82,16 @@ def grant_write_objects(bucket: DataBucket, role: iam.Role, *prefixes: str, reas
     _grant(bucket, role, _WRITE, _ENCRYPT, prefixes, reason)
 
 
+def grant_put_objects(bucket: DataBucket, role: iam.Role, *prefixes: str, reason: str) -> None:
+    """Let `role` put objects under `prefixes` of `bucket`, and nothing else: no list, read or delete."""
+    patterns = _patterns(bucket, prefixes)
+    role.add_to_policy(
+        iam.PolicyStatement(actions=["s3:AbortMultipartUpload", "s3:PutObject"], resources=patterns)
+    )
+    _grant_key(bucket, role, _ENCRYPT)
+    acknowledge_wildcard(role, *patterns, reason=reason)
+
+
 def grant_read_write_objects(bucket: DataBucket, role: iam.Role, *prefixes: str, reason: str) -> None:
     """Let `role` list `bucket` and read, write and delete the objects under `prefixes`."""
     _grant(bucket, role, ["s3:GetObject", *_WRITE], _ENCRYPT, prefixes, reason)
@@ -100,11 +110,19 @@ def _grant(
     prefixes: Sequence[str],
     reason: str,
 ) -> None:
-    patterns = [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes or ("",)]
+    patterns = _patterns(bucket, prefixes)
     role.add_to_policy(iam.PolicyStatement(actions=object_actions, resources=patterns))
     role.add_to_policy(
         iam.PolicyStatement(actions=["s3:GetBucketLocation", "s3:ListBucket"], resources=[bucket.bucket_arn])
     )
-    if bucket.data_key is not None:
-        role.add_to_policy(iam.PolicyStatement(actions=key_actions, resources=[bucket.data_key.key_arn]))
+    _grant_key(bucket, role, key_actions)
     acknowledge_wildcard(role, *patterns, reason=reason)
+
+
+def _patterns(bucket: DataBucket, prefixes: Sequence[str]) -> list[str]:
+    return [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes or ("",)]
+
+
+def _grant_key(bucket: DataBucket, role: iam.Role, actions: list[str]) -> None:
+    if bucket.data_key is not None:
+        role.add_to_policy(iam.PolicyStatement(actions=actions, resources=[bucket.data_key.key_arn]))
