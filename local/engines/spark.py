@@ -7,6 +7,7 @@ role's temporary credentials and no others. At most SLOTS programs run at a time
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import threading
 import time
@@ -18,7 +19,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local import processes
-from local.engines.spark_properties import LOG4J, REDACTED, command, environment, properties
+from local.engines.spark_properties import LOG4J, LOG4J_FILE, REDACTED, command, environment, properties
 from local.engines.spark_submit import Submission, read_properties
 from local.layout import log_file
 from local.services.clients import client, role_environment
@@ -34,9 +35,9 @@ _slots = threading.BoundedSemaphore(SLOTS)
 class Job:
     """One submission: its program, and in whose name and where it runs.
 
-    `name` is unique among jobs, `folder` empty or absent; `environment` is added to the program's. The event
-    log goes to where the property spark.eventLog.dir says, else below the S3 URI `event_log`, else nowhere;
-    its file is called `application_id`.
+    `name` is unique among jobs, `folder` empty or absent; `environment` is added to the program's. Spark
+    writes its event log where the property spark.eventLog.dir says; without one, the log is put below the S3
+    URI `event_log` under the name `application_id`, or is dropped.
     """
 
     name: str
@@ -105,7 +106,6 @@ def _submit(job: Job, cancelled: threading.Event, stdout: Path, stderr: Path) ->
     if submission.properties_file is not None:
         given = read_properties(_fetch(job, submission.properties_file).read_text())
         asked = {**given, **asked}
-    _require_folder(job, asked.get("spark.eventLog.dir"))
     arguments = [str(_fetch(job, submission.application)), *submission.arguments]
     options: list[str] = []
     for option in ("py_files", "jars", "files", "archives"):
@@ -116,8 +116,8 @@ def _submit(job: Job, cancelled: threading.Event, stdout: Path, stderr: Path) ->
         options += ["--packages", ",".join(submission.packages)]
     if submission.main_class is not None:
         options += ["--class", submission.main_class]
-    log4j, defaults = job.folder / "log4j2.properties", job.folder / "spark-defaults.conf"
-    log4j.write_text(LOG4J)
+    (job.folder / LOG4J_FILE).write_text(LOG4J)
+    defaults = job.folder / "spark-defaults.conf"
     written = properties(asked, job.folder)
     defaults.write_text("".join(f"{key} {value}\n" for key, value in sorted(written.items())))
     secrets = role_environment(job.role_arn, job.session_name)
@@ -127,7 +127,7 @@ def _submit(job: Job, cancelled: threading.Event, stdout: Path, stderr: Path) ->
     started = time.monotonic()
     exit_code, timed_out = _watch(
         job,
-        [*command(asked, log4j), "--properties-file", str(defaults), *options, *arguments],
+        [*command(asked, job.folder), "--properties-file", str(defaults), *options, *arguments],
         {**environment(job.folder), **job.environment, **secrets},
         cancelled,
     )
@@ -136,7 +136,7 @@ def _submit(job: Job, cancelled: threading.Event, stdout: Path, stderr: Path) ->
     for path in (stdout, stderr, *events):
         _redact(path, [secrets[name] for name in SECRET_VARIABLES])
     was_cancelled = exit_code is None and not timed_out
-    delivered = _deliver(job, events, asked.get("spark.eventLog.dir") or job.event_log, stderr)
+    delivered = _deliver(job, events, job.event_log, stderr) if events else _written(stderr)
     return Outcome(exit_code, stdout, stderr, seconds, was_cancelled, timed_out, delivered)
 
 
@@ -185,26 +185,17 @@ def _fetch(job: Job, uri: str) -> Path:
     return path
 
 
-def _require_folder(job: Job, uri: str | None) -> None:
-    """Spark starts only when its event log's folder exists: on S3, when some object is below that prefix."""
-    if uri is None:
-        return
-    parts = urlsplit(uri)
-    prefix = f"{parts.path.strip('/')}/" if parts.path.strip("/") else ""
-    if parts.scheme not in {"s3", "s3a"} or not prefix:
-        return
-    s3 = client("s3", role_arn=job.role_arn, session_name=job.session_name)
-    try:
-        found = s3.list_objects_v2(Bucket=parts.netloc, Prefix=prefix, MaxKeys=1)["KeyCount"]
-    except ClientError as problem:
-        raise InputError(f"java.io.IOException: {uri}: {problem}") from problem
-    if not found:
-        raise InputError(f"java.io.FileNotFoundException: No such file or directory '{uri}'")
+def _written(stderr: Path) -> str | None:
+    """URI of the event log that Spark wrote by itself, as its own log tells."""
+    found = re.search(
+        r"Logging events to (s3a?://\S+?)(?:\.inprogress)?$", stderr.read_text(errors="replace"), re.M
+    )
+    return None if found is None else found[1]
 
 
 def _deliver(job: Job, events: list[Path], target: str | None, stderr: Path) -> str | None:
     """Copy the event log below `target` with the job's role; the URI, or None when there is none to copy."""
-    if target is None or urlsplit(target).scheme not in {"s3", "s3a"} or not events:
+    if target is None:
         return None
     parts = urlsplit(target)
     prefix = f"{parts.path.strip('/')}/" if parts.path.strip("/") else ""

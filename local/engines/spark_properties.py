@@ -42,6 +42,7 @@ OPENED_PACKAGES = (
 )
 """Packages of java.base that Spark 3.5 reflects on (org.apache.spark.launcher.JavaModuleOptions)."""
 
+LOG4J_FILE = "log4j2.properties"
 LOG4J = """\
 rootLogger.level = info
 rootLogger.appenderRef.stderr.ref = stderr
@@ -71,7 +72,6 @@ def properties(asked: Mapping[str, str], folder: Path) -> dict[str, str]:
         "spark.sql.warehouse.dir": (folder / "spark-warehouse").as_uri(),
         "spark.sql.catalogImplementation": "in-memory",
         "spark.eventLog.enabled": "true",
-        "spark.eventLog.dir": (folder / "events").as_uri(),
         "spark.pyspark.python": str(tools().main_python),
         "spark.pyspark.driver.python": str(tools().main_python),
         "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
@@ -84,7 +84,8 @@ def properties(asked: Mapping[str, str], folder: Path) -> dict[str, str]:
         ),
     }
     kept = {key: value for key, value in asked.items() if not key.startswith(DROPPED)}
-    return {**DEFAULTS, **kept, **imposed}
+    events = {"spark.eventLog.dir": (folder / "events").as_uri()}
+    return {**DEFAULTS, **events, **kept, **imposed}
 
 
 def driver_memory(asked: Mapping[str, str]) -> int:
@@ -96,7 +97,7 @@ def driver_memory(asked: Mapping[str, str]) -> int:
     return max(512, min(int(mebibytes), DRIVER_MEMORY_MIB))
 
 
-def command(asked: Mapping[str, str], log4j: Path, *, archive: bool = True) -> list[str]:
+def command(asked: Mapping[str, str], folder: Path, *, archive: bool = True) -> list[str]:
     """The `java` command line of spark-submit, up to and with the main class.
 
     It is what bin/spark-submit starts, less the JVM that only works out this command line. Client-class JIT,
@@ -107,8 +108,8 @@ def command(asked: Mapping[str, str], log4j: Path, *, archive: bool = True) -> l
     options = [
         f"-Xmx{driver_memory(asked)}m",
         *("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:+IgnoreUnrecognizedVMOptions"),
-        *("-Duser.timezone=UTC", "-Djava.net.preferIPv4Stack=true"),
-        f"-Dlog4j2.configurationFile={log4j.as_uri()}",
+        *("-Duser.timezone=UTC", "-Djava.net.preferIPv4Stack=true", f"-Djava.io.tmpdir={folder / 'tmp'}"),
+        f"-Dlog4j2.configurationFile={(folder / LOG4J_FILE).as_uri()}",
         *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED_PACKAGES),
         "--add-opens=java.security.jgss/sun.security.krb5=ALL-UNNAMED",
         "-Djdk.reflect.useDirectMethodHandle=false",

@@ -149,6 +149,7 @@ def run_job_flow(request: Request) -> dict[str, Any]:
         "auto_termination": given.get("AutoTerminationPolicy"),
         "managed_scaling": given.get("ManagedScalingPolicy"),
         "applications_started": 0,
+        "bootstrap_actions": given.get("BootstrapActions", []),
         "ending": None,
     }
     with lifecycle.changed:

@@ -13,14 +13,17 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from local.services import emr_runner, state
+from local.services import emr_bootstrap, emr_runner, state
 from local.services.clients import client
 
 START_SECONDS = 0.4
-BOOTSTRAP_SECONDS = 0.4
 END_SECONDS = 0.3
 ENDED_CLUSTER = frozenset({"TERMINATED", "TERMINATED_WITH_ERRORS"})
 ENDED_STEP = frozenset({"COMPLETED", "FAILED", "CANCELLED", "INTERRUPTED"})
+REASONS = {
+    "RUNNING": {"Message": "Running step"},
+    "WAITING": {"Message": "Cluster ready after last step completed."},
+}
 MANAGED_POLICY = "arn:aws:iam::aws:policy/service-role/AmazonEMRServicePolicy_v2"
 MANAGED_POLICY_TAG = "for-use-with-amazon-emr-managed-policies"
 
@@ -106,7 +109,9 @@ def _live(cluster_id: str) -> None:
             terminate(record, "VALIDATION_ERROR", problem, errors=True)
         if alive(record):
             _set_cluster(record, "BOOTSTRAPPING")
-            _wait_for_end(record, BOOTSTRAP_SECONDS)
+            problem = emr_bootstrap.run(record)
+            if problem is not None:
+                terminate(record, "BOOTSTRAP_FAILURE", problem, errors=True)
         if alive(record):
             with changed:
                 record["cluster"]["Status"]["Timeline"]["ReadyDateTime"] = datetime.now(UTC)
@@ -179,11 +184,8 @@ def _end(record: dict[str, Any]) -> None:
     """Cancel what is left of the steps and note the end, once none runs any more."""
     ending = record["ending"]
     with changed:
-        _set_cluster(record, "TERMINATING")
-        record["cluster"]["Status"]["StateChangeReason"] = {
-            "Code": ending["code"],
-            "Message": ending["message"],
-        }
+        reason = {"Code": ending["code"], "Message": ending["message"]}
+        _set_cluster(record, "TERMINATING", reason)
         _cancel_waiting(record, "Job terminated")
         for step in record["steps"]:
             if step["Status"]["State"] not in ENDED_STEP:
@@ -191,7 +193,7 @@ def _end(record: dict[str, Any]) -> None:
         changed.wait_for(lambda: not any(step["Id"] in _cancellations for step in record["steps"]))
     time.sleep(END_SECONDS)
     with changed:
-        _set_cluster(record, "TERMINATED_WITH_ERRORS" if ending["errors"] else "TERMINATED")
+        _set_cluster(record, "TERMINATED_WITH_ERRORS" if ending["errors"] else "TERMINATED", reason)
         record["cluster"]["Status"]["Timeline"]["EndDateTime"] = datetime.now(UTC)
         for part in record["collection"]:
             part["Status"]["State"] = "TERMINATED"
@@ -205,14 +207,12 @@ def _cancel_waiting(record: dict[str, Any], message: str) -> None:
             _set_step(step, "CANCELLED", {"Message": message})
 
 
-def _set_cluster(record: dict[str, Any], current: str) -> None:
+def _set_cluster(record: dict[str, Any], current: str, reason: dict[str, str] | None = None) -> None:
     with changed:
-        if record["cluster"]["Status"]["State"] != current:
-            record["cluster"]["Status"]["State"] = current
-            reason = {"Message": "Running step"} if current == "RUNNING" else {}
-            if current == "WAITING":
-                reason = {"Message": "Cluster ready after last step completed."}
-            record["cluster"]["Status"]["StateChangeReason"] = reason
+        status = record["cluster"]["Status"]
+        if status["State"] != current:
+            status["State"] = current
+            status["StateChangeReason"] = REASONS.get(current, {}) if reason is None else reason
             changed.notify_all()
 
 

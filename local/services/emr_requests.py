@@ -45,8 +45,6 @@ def check_run_job_flow(
     check_steps(given.get("Steps", []), given.get("StepConcurrencyLevel", 1))
     check_auto_termination(given.get("AutoTerminationPolicy"))
     check_managed_scaling(given.get("ManagedScalingPolicy"))
-    if given.get("BootstrapActions"):
-        raise RequestError("Bootstrap actions are not emulated: no node is set up here.")
     return instance_profile_role(given["JobFlowRole"])
 
 

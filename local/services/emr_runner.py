@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import gzip
-import re
 import shlex
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from local.engines.spark import Job, Outcome
 from local.engines.spark import run as run_spark
+from local.engines.spark_failure import failure_message
 from local.engines.spark_submit import Submission, SubmitError, parse
 from local.layout import home
-from local.services.clients import client
+from local.services.emr_logs import deliver
 
 PYTHONS = frozenset({"python3", "python3.9", "python3.11"})
 """Interpreters on the nodes of EMR 7; here all of them are this machine's one."""
-MESSAGE_CHARACTERS = 2000
 
 
 class StepError(Exception):
@@ -66,12 +61,12 @@ def run(
         controller.append(f"INFO Spark event log: {outcome.event_log}")
     moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     (folder / "controller").write_text("".join(f"{moment} {line}\n" for line in controller))
-    log_file = deliver_logs(record, step, job_role=step.get("ExecutionRoleArn") or record["role_arn"])
+    log_file = deliver(record, f"steps/{step['Id']}", folder)
     if ended != "FAILED":
         return ended, None
     failure = {
         "Reason": "Unknown Error.",
-        "Message": failure_message(outcome.stderr.read_text(errors="replace")),
+        "Message": failure_message(outcome),
     }
     return ended, failure if log_file is None else {**failure, "LogFile": log_file}
 
@@ -140,45 +135,6 @@ def exports(cluster: dict[str, Any]) -> dict[str, str]:
         for name, value in exported(cluster).items()
         if name not in {"PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON", "JAVA_HOME", "SPARK_HOME", "PATH"}
     }
-
-
-def failure_message(stderr: str) -> str:
-    """The sentence of a log that says what went wrong: the exception that ended the program."""
-    lines = [line.rstrip() for line in stderr.splitlines() if line.strip()]
-    traceback = max(
-        (index for index, line in enumerate(lines) if line.startswith("Traceback (most recent")), default=-1
-    )
-    for line in lines[traceback + 1 :] if traceback >= 0 else []:
-        if re.match(r"[A-Za-z_][\w.]*(: .*)?$", line) and not line.startswith(" "):
-            return line[:MESSAGE_CHARACTERS]
-    for line in lines:
-        if line.startswith("Exception in thread"):
-            return line[:MESSAGE_CHARACTERS]
-    return lines[-1][:MESSAGE_CHARACTERS] if lines else "The program ended without a message."
-
-
-def deliver_logs(record: dict[str, Any], step: dict[str, Any], *, job_role: str) -> str | None:
-    """Copy the step's logs below the cluster's LogUri; the URI of its stderr, None when there is no LogUri.
-
-    The nodes copy them, so the role is that of their instance profile.
-    """
-    cluster = record["cluster"]
-    if "LogUri" not in cluster:
-        return None
-    parts = urlsplit(cluster["LogUri"])
-    prefix = "/".join(part for part in (parts.path.strip("/"), cluster["Id"], "steps", step["Id"]) if part)
-    encryption = {}
-    if "LogEncryptionKmsKeyId" in cluster:
-        encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": cluster["LogEncryptionKmsKeyId"]}
-    folder = home() / "emr" / cluster["Id"] / step["Id"]
-    try:
-        s3 = client("s3", role_arn=record["role_arn"], session_name=record["node"])
-        for name in ("controller", "stderr", "stdout"):
-            content = gzip.compress((folder / name).read_bytes(), mtime=0)
-            s3.put_object(Bucket=parts.netloc, Key=f"{prefix}/{name}.gz", Body=content, **encryption)
-    except (ClientError, BotoCoreError) as problem:
-        return f"not delivered to {cluster['LogUri']}: {problem}"
-    return f"s3://{parts.netloc}/{prefix}/stderr.gz"
 
 
 def _exec_line(step: dict[str, Any]) -> str:

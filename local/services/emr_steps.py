@@ -149,8 +149,16 @@ def list_instances(request: Request) -> dict[str, Any]:
 
 @service.operation("ListBootstrapActions")
 def list_bootstrap_actions(request: Request) -> dict[str, Any]:
-    known(request.params["ClusterId"])
-    return {"BootstrapActions": []}
+    actions = known(request.params["ClusterId"])["bootstrap_actions"]
+    listed = [
+        {
+            "Name": action["Name"],
+            "ScriptPath": action["ScriptBootstrapAction"]["Path"],
+            "Args": action["ScriptBootstrapAction"].get("Args", []),
+        }
+        for action in actions
+    ]
+    return page(listed, request.params.get("Marker"), "BootstrapActions")
 
 
 @service.operation("PutAutoTerminationPolicy")
