@@ -1,0 +1,107 @@
+"""What the tasks of the DAGs may do, beyond what MWAA itself needs: one function a service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aws_cdk import Aws
+from aws_cdk import aws_iam as iam
+
+from stacks.nag import acknowledge_wildcard
+
+
+def allow_glue_job(role: iam.Role, job_arn: str) -> None:
+    """Let tasks start, watch and stop the runs of one Glue job."""
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=["glue:BatchStopJobRun", "glue:GetJob", "glue:GetJobRun", "glue:StartJobRun"],
+            resources=[job_arn],
+        )
+    )
+
+
+def allow_statements(role: iam.Role, workgroup_arn: str) -> None:
+    """Let tasks run SQL in a workgroup as the database user of `role`, and see their own statements."""
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=[
+                "redshift-data:BatchExecuteStatement",
+                "redshift-data:ExecuteStatement",
+                "redshift-serverless:GetCredentials",
+            ],
+            resources=[workgroup_arn],
+        )
+    )
+    # Statements are no resources, hence the `*`; the condition leaves the caller its own.
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=[
+                "redshift-data:CancelStatement",
+                "redshift-data:DescribeStatement",
+                "redshift-data:GetStatementResult",
+            ],
+            resources=["*"],
+            conditions={"StringEquals": {"redshift-data:statement-owner-iam-userid": "${aws:userid}"}},
+        )
+    )
+
+
+def allow_clusters(role: iam.Role, *, passed: list[iam.Role], tags: Mapping[str, str]) -> None:
+    """Let tasks start EMR clusters that carry `tags` and get the `passed` roles, and steer those that do."""
+    wanted = {f"elasticmapreduce:RequestTag/{key}": value for key, value in tags.items()}
+    carried = {f"elasticmapreduce:ResourceTag/{key}": value for key, value in tags.items()}
+    clusters = f"arn:{Aws.PARTITION}:elasticmapreduce:{Aws.REGION}:{Aws.ACCOUNT_ID}:cluster/*"
+    # A cluster is no resource before it runs, hence the `*`.
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=["elasticmapreduce:RunJobFlow"],
+            resources=["*"],
+            conditions={"StringEquals": wanted},
+        )
+    )
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=["elasticmapreduce:AddTags"], resources=[clusters], conditions={"StringEquals": wanted}
+        )
+    )
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=[
+                "elasticmapreduce:AddJobFlowSteps",
+                "elasticmapreduce:DescribeCluster",
+                "elasticmapreduce:DescribeStep",
+                "elasticmapreduce:ListSteps",
+                "elasticmapreduce:TerminateJobFlows",
+            ],
+            resources=[clusters],
+            conditions={"StringEquals": carried},
+        )
+    )
+    acknowledge_wildcard(
+        role,
+        clusters,
+        reason="EMR names a cluster when it starts; the condition asks for this platform's tags.",
+    )
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=["iam:PassRole"],
+            resources=[each.role_arn for each in passed],
+            conditions={
+                "StringLike": {
+                    "iam:PassedToService": ["elasticmapreduce.amazonaws.com*", "ec2.amazonaws.com*"]
+                }
+            },
+        )
+    )
+    # The first cluster of an account makes the role with which EMR cleans up after clusters.
+    service = "elasticmapreduce.amazonaws.com"
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=["iam:CreateServiceLinkedRole"],
+            resources=[
+                f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/aws-service-role/{service}/"
+                "AWSServiceRoleForEMRCleanup"
+            ],
+            conditions={"StringEquals": {"iam:AWSServiceName": service}},
+        )
+    )

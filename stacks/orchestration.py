@@ -1,0 +1,273 @@
+"""Orchestration: the MWAA environment, its DAGs, and what they know of the platform."""
+
+from __future__ import annotations
+
+import json
+
+from aws_cdk import ArnFormat, SecretValue
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_mwaa as mwaa
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from stacks.catalog import CatalogStack
+from stacks.constructs.airflow_role import airflow_role
+from stacks.constructs.bundle import ROOT
+from stacks.constructs.dag_bucket import DAGS, DagBucket
+from stacks.constructs.data_bucket import grant_read_objects
+from stacks.constructs.deletion import removal_policy
+from stacks.constructs.logs import PlatformLogGroup
+from stacks.constructs.stack import PlatformStack
+from stacks.constructs.task_permissions import allow_clusters, allow_glue_job, allow_statements
+from stacks.ingestion import IngestionStack
+from stacks.lake import LakeStack
+from stacks.nag import acknowledge, acknowledge_wildcard
+from stacks.network import NetworkStack
+from stacks.security import SecurityStack
+from stacks.settings import PROJECT, Settings
+from stacks.spark import SparkStack
+from stacks.warehouse import WarehouseStack
+
+LOGS = ("DAGProcessing", "Scheduler", "Task", "WebServer", "Worker")
+"""MWAA's names of its log groups, after `airflow-<environment>-`."""
+MWAA_ZONES = 2
+"""MWAA takes exactly two subnets, in two zones; other ones replace the environment."""
+SECRETS_BACKEND = "airflow.providers.amazon.aws.secrets.secrets_manager.SecretsManagerBackend"
+
+
+class OrchestrationStack(PlatformStack):
+    """MWAA, its bucket, its role with exactly what the DAGs call, and the DAGs' one variable."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        security: SecurityStack,
+        network: NetworkStack,
+        lake: LakeStack,
+        catalog: CatalogStack,
+        warehouse: WarehouseStack,
+        spark: SparkStack,
+        ingestion: IngestionStack,
+    ) -> None:
+        super().__init__(scope, construct_id, settings=settings, description="Airflow on MWAA")
+        self.environment_name = settings.physical_name("airflow")
+        self._secrets_prefix = f"{PROJECT}/{settings.name}"
+        dags = DagBucket(
+            self,
+            "Source",
+            settings=settings,
+            source=ROOT / "mwaa_dags",
+            key=security.data_key,
+            logs_key=security.logs_key,
+            access_logs=lake.logs,
+        )
+        # MWAA would make these groups without a retention; it takes those that are there. Their key is the
+        # environment's, as of those that it makes.
+        log_groups = [
+            PlatformLogGroup(
+                self,
+                f"{name}Log",
+                settings=settings,
+                key=security.data_key,
+                name=f"airflow-{self.environment_name}-{name}",
+            )
+            for name in LOGS
+        ]
+        self.role = airflow_role(
+            self,
+            name=ingestion.loader_role_name,
+            environment_name=self.environment_name,
+            bucket=dags.bucket,
+            key=security.data_key,
+            log_groups=log_groups,
+        )
+        self._allow_tasks(lake, catalog, warehouse, spark, ingestion)
+        self.variable = self._variable(
+            security, self._known_to_dags(security, lake, catalog, warehouse, spark, ingestion)
+        )
+        self.airflow = self._environment(security, network, dags)
+        for each in (self.role, self.variable, dags.dags, *log_groups):
+            self.airflow.node.add_dependency(each)
+
+    def _allow_tasks(
+        self,
+        lake: LakeStack,
+        catalog: CatalogStack,
+        warehouse: WarehouseStack,
+        spark: SparkStack,
+        ingestion: IngestionStack,
+    ) -> None:
+        for function in (ingestion.ingest_flights, ingestion.ingest_weather, ingestion.prepare_warehouse):
+            function.allow_invocation_by(self.role)
+        grant_read_objects(
+            lake.raw,
+            self.role,
+            "flights/",
+            "weather/",
+            reason="A sensor waits for the objects of a run's days.",
+        )
+        for bucket in (lake.curated, lake.warehouse):
+            grant_read_objects(
+                bucket, self.role, "accounting/", reason="The last task checks the row counts of its own run."
+            )
+        allow_glue_job(self.role, catalog.curate_job_arn)
+        allow_clusters(
+            self.role,
+            passed=[spark.service_role, spark.node_role],
+            tags={"project": PROJECT, "environment": self.settings.name},
+        )
+        allow_statements(self.role, warehouse.workgroup_arn)
+        self.role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["ssm:GetParameter"], resources=[spark.request_parameter.parameter_arn]
+            )
+        )
+
+    def _known_to_dags(
+        self,
+        security: SecurityStack,
+        lake: LakeStack,
+        catalog: CatalogStack,
+        warehouse: WarehouseStack,
+        spark: SparkStack,
+        ingestion: IngestionStack,
+    ) -> dict[str, object]:
+        """The DAGs' one variable: names of what they use, and their tuning."""
+        tuning = self.settings.orchestration
+        return {
+            "buckets": {
+                "raw": lake.raw.bucket_name,
+                "curated": lake.curated.bucket_name,
+                "warehouse": lake.warehouse.bucket_name,
+                "artifacts": lake.artifacts.bucket_name,
+                "logs": lake.logs.bucket_name,
+            },
+            "catalog": {
+                "raw_database": catalog.raw_database,
+                "curated_database": catalog.curated_database,
+            },
+            "functions": {
+                "ingest_flights": ingestion.ingest_flights.name,
+                "ingest_weather": ingestion.ingest_weather.name,
+                "prepare_warehouse": ingestion.prepare_warehouse.name,
+            },
+            "glue": {"curate_flights": catalog.curate_job_name},
+            "emr": {
+                "request_parameter": spark.request_parameter.parameter_name,
+                "steps": {name: asset.uri for name, asset in spark.steps.items()},
+                "py_files": spark.package.uri,
+                "reference": {name: asset.uri for name, asset in spark.reference.items()},
+            },
+            "warehouse": {
+                "workgroup": warehouse.workgroup_name,
+                "database": warehouse.database_name,
+                "copy_role_arn": warehouse.copy_role.role_arn,
+            },
+            "alerts_topic_arn": security.alerts_topic.topic_arn,
+            "publication_lag_days": tuning.publication_lag_days,
+            "poll_seconds": tuning.poll_seconds,
+            "timeouts": {
+                "lambda": tuning.lambda_timeout_seconds,
+                "glue": tuning.glue_timeout_seconds,
+                "emr": tuning.emr_timeout_seconds,
+                "statement": tuning.statement_timeout_seconds,
+            },
+        }
+
+    def _variable(self, security: SecurityStack, value: dict[str, object]) -> secretsmanager.Secret:
+        """The Airflow variable `refstack`, where the secrets backend looks for it."""
+        variable = secretsmanager.Secret(
+            self,
+            "Variable",
+            secret_name=f"{self._secrets_prefix}/variables/{PROJECT}",
+            description="Airflow variable: what the DAGs know of the platform",
+            encryption_key=security.data_key,
+            # Names and ARNs, which the template may show.
+            secret_string_value=SecretValue.unsafe_plain_text(self.to_json_string(value)),
+            removal_policy=removal_policy(self.settings),
+        )
+        acknowledge(
+            variable, "SMG4", reason="It holds names and timeouts, no credential: there is nothing to rotate."
+        )
+        connections = self.format_arn(
+            service="secretsmanager",
+            resource="secret",
+            resource_name=f"{self._secrets_prefix}/connections/*",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        self.role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["secretsmanager:GetSecretValue"], resources=[variable.secret_arn, connections]
+            )
+        )
+        acknowledge_wildcard(
+            self.role,
+            connections,
+            reason="Airflow asks its backend for any connection that a DAG names before it looks elsewhere.",
+        )
+        return variable
+
+    def _environment(
+        self, security: SecurityStack, network: NetworkStack, dags: DagBucket
+    ) -> mwaa.CfnEnvironment:
+        settings = self.settings.orchestration
+        group = ec2.SecurityGroup(
+            self,
+            "Group",
+            vpc=network.vpc,
+            description="Airflow: scheduler, workers, web server and database among themselves",
+            # Workers call AWS' APIs, and pip the package index, at addresses that nobody can list.
+            allow_all_outbound=True,
+        )
+        group.add_ingress_rule(group, ec2.Port.all_traffic(), "MWAA wants a group that admits itself")
+        subnets = network.vpc.select_subnets(subnet_group_name=network.private_subnets.subnet_group_name)
+        log = mwaa.CfnEnvironment.ModuleLoggingConfigurationProperty(enabled=True, log_level="INFO")
+        return mwaa.CfnEnvironment(
+            self,
+            "Environment",
+            name=self.environment_name,
+            airflow_version=settings.airflow_version,
+            environment_class=settings.environment_class,
+            min_workers=settings.min_workers,
+            max_workers=settings.max_workers,
+            webserver_access_mode=settings.webserver_access,
+            execution_role_arn=self.role.role_arn,
+            kms_key=security.data_key.key_arn,
+            source_bucket_arn=dags.bucket.bucket_arn,
+            dag_s3_path=DAGS,
+            requirements_s3_path=dags.requirements_path,
+            requirements_s3_object_version=dags.requirements_version,
+            network_configuration=mwaa.CfnEnvironment.NetworkConfigurationProperty(
+                subnet_ids=subnets.subnet_ids[:MWAA_ZONES], security_group_ids=[group.security_group_id]
+            ),
+            logging_configuration=mwaa.CfnEnvironment.LoggingConfigurationProperty(
+                dag_processing_logs=log,
+                scheduler_logs=log,
+                task_logs=log,
+                webserver_logs=log,
+                worker_logs=log,
+            ),
+            airflow_configuration_options=self._airflow_options(),
+        )
+
+    def _airflow_options(self) -> dict[str, str]:
+        settings = self.settings.orchestration
+        options = {
+            "core.default_task_retries": str(settings.retries),
+            "core.load_examples": "False",
+            "secrets.backend": SECRETS_BACKEND,
+            "secrets.backend_kwargs": json.dumps(
+                {
+                    "variables_prefix": f"{self._secrets_prefix}/variables",
+                    "connections_prefix": f"{self._secrets_prefix}/connections",
+                    "sep": "/",
+                }
+            ),
+        }
+        if settings.schedule is not None:
+            options["refstack.schedule"] = settings.schedule
+        return options
