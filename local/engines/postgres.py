@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,17 +100,28 @@ def create(
         file.flush()
         argv = [
             *(_binary("initdb"), "--pgdata", folder, "--username", owner, "--pwfile", file.name),
-            *("--auth", authentication, "--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"),
+            *(
+                "--auth",
+                authentication,
+                "--encoding",
+                "UTF8",
+                "--locale",
+                "C",
+                "--no-sync",
+                "--no-instructions",
+            ),
         ]
         made = processes.spawn(f"{name}-initdb", _unprivileged(argv), env=_environment())
         _wait_for_end(made)
-    server = Server(name, processes.free_port(preferred_port), owner, password, {**(settings or {}), "password_encryption": authentication})
-    start(server)
-    return server
+    chosen = {**(settings or {}), "password_encryption": authentication}
+    return start(Server(name, preferred_port, owner, password, chosen))
 
 
-def start(server: Server) -> None:
-    """Start a server that was created and stopped; return once it answers."""
+def start(server: Server) -> Server:
+    """Start a server that was created and stopped; return it, on another port if its own is taken, once it answers."""
+    processes.stop(server.name)
+    _folder(server.name).joinpath("postmaster.pid").unlink(missing_ok=True)
+    server = replace(server, port=processes.free_port(server.port))
     chosen = {**SETTINGS, **server.settings}
     settings = [part for key, value in chosen.items() for part in ("-c", f"{key}={value}")]
     argv = [_binary("postgres"), "-D", _folder(server.name), "-p", str(server.port), *settings]
@@ -125,7 +136,7 @@ def start(server: Server) -> None:
                 raise RuntimeError(f"PostgreSQL did not start: {_last_line(process.log)}") from error
             time.sleep(0.05)
         else:
-            return
+            return server
 
 
 def stop(name: str) -> None:
@@ -173,7 +184,9 @@ def _unprivileged(argv: Sequence[str | Path]) -> list[str | Path]:
     if os.geteuid() != 0:
         return list(argv)
     if shutil.which("setpriv") is None:
-        raise RuntimeError("PostgreSQL cannot run as root: run as another user, or install setpriv (util-linux)")
+        raise RuntimeError(
+            "PostgreSQL cannot run as root: run as another user, or install setpriv (util-linux)"
+        )
     reach = "+dac_override,+dac_read_search"
     identity = [f"--reuid={UNPRIVILEGED_ID}", f"--regid={UNPRIVILEGED_ID}", "--clear-groups"]
     return ["setpriv", *identity, f"--inh-caps={reach}", f"--ambient-caps={reach}", *argv]

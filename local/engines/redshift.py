@@ -34,7 +34,9 @@ def create(namespace: str, database: str, admin: str, password: str) -> postgres
 
     Passwords are MD5, as Redshift's are: its drivers cannot read PostgreSQL's offer of SCRAM.
     """
-    server = postgres.create(_server_name(namespace), owner=OWNER, settings=REDSHIFT_SETTINGS, authentication="md5")
+    server = postgres.create(
+        _server_name(namespace), owner=OWNER, settings=REDSHIFT_SETTINGS, authentication="md5"
+    )
     with server.connect("template1") as connection:
         connection.execute(CATALOG.read_text().encode())
     with server.connect() as connection:

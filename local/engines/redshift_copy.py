@@ -59,7 +59,9 @@ def target(command: CopyCommand, rows: Sequence[Sequence[str | None]]) -> Target
     Without a column list all columns are loaded in order, but IDENTITY columns, unless EXPLICIT_IDS is given.
     """
     if not rows:
-        raise CopyError(f"Cannot COPY into nonexistent table {command.table}", "Create the table first.", "42P01")
+        raise CopyError(
+            f"Cannot COPY into nonexistent table {command.table}", "Create the table first.", "42P01"
+        )
     columns = {
         str(name): Column.of(str(name), str(kind), int(str(modifier)), identity == "true", required == "true")
         for _, name, kind, modifier, identity, required, _ in rows
@@ -70,11 +72,15 @@ def target(command: CopyCommand, rows: Sequence[Sequence[str | None]]) -> Target
         unknown = [name for name in command.columns if name not in columns]
         if unknown:
             raise CopyError(
-                f'column "{unknown[0]}" of relation "{command.table}" does not exist', "Check the list.", "42703"
+                f'column "{unknown[0]}" of relation "{command.table}" does not exist',
+                "Check the list.",
+                "42703",
             )
         chosen = [columns[name] for name in command.columns]
         if any(column.identity for column in chosen) and not command.explicit_ids:
-            raise CopyError("cannot set an identity column to a value", "Leave it out or say EXPLICIT_IDS.", "0A000")
+            raise CopyError(
+                "cannot set an identity column to a value", "Leave it out or say EXPLICIT_IDS.", "0A000"
+            )
     return Target(int(str(rows[0][0])), str(rows[0][6]), chosen)
 
 
@@ -102,12 +108,18 @@ def _role(command: CopyCommand, namespace: Namespace) -> str:
     associated, default = namespace.roles()
     role = command.role_arn or default
     if role is None:
-        raise CopyError("No default IAM role is set for the namespace", "Name the role's ARN in IAM_ROLE.", INTERNAL)
+        raise CopyError(
+            "No default IAM role is set for the namespace", "Name the role's ARN in IAM_ROLE.", INTERNAL
+        )
     if "," in role:
-        raise CopyError("Chained IAM roles are not emulated", "Name one role that reaches the bucket.", "0A000")
+        raise CopyError(
+            "Chained IAM roles are not emulated", "Name one role that reaches the bucket.", "0A000"
+        )
     if role not in associated:
         raise CopyError(
-            f"User is not authorized to assume IAM Role {role}", "Associate the role with the namespace.", INTERNAL
+            f"User is not authorized to assume IAM Role {role}",
+            "Associate the role with the namespace.",
+            INTERNAL,
         )
     return role
 
@@ -120,13 +132,17 @@ def _bucket_and_key(url: str) -> tuple[str, str]:
 def _objects(command: CopyCommand, s3: Any) -> list[S3Object]:
     bucket, prefix = _bucket_and_key(command.source)
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    found = [S3Object(s3, bucket, item["Key"], item["Size"]) for page in pages for item in page.get("Contents", [])]
+    found = [
+        S3Object(s3, bucket, item["Key"], item["Size"]) for page in pages for item in page.get("Contents", [])
+    ]
     if command.format == "parquet":
         found = [item for item in found if not item.key.rpartition("/")[2].startswith(("_", "."))]
     found = [item for item in found if not item.key.endswith("/")]
     if not found:
         raise CopyError(
-            f"The specified S3 prefix '{prefix}' does not exist", f"Bucket {bucket} has no object there.", INTERNAL
+            f"The specified S3 prefix '{prefix}' does not exist",
+            f"Bucket {bucket} has no object there.",
+            INTERNAL,
         )
     return found
 
@@ -137,9 +153,13 @@ def _manifest(command: CopyCommand, s3: Any) -> list[S3Object]:
         manifest = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
         entries = manifest["entries"]
     except s3.exceptions.NoSuchKey as error:
-        raise CopyError(f"The specified S3 prefix '{key}' does not exist", "The manifest is missing.", INTERNAL) from error
+        raise CopyError(
+            f"The specified S3 prefix '{key}' does not exist", "The manifest is missing.", INTERNAL
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise CopyError("Manifest file is not in correct json format", f"Read s3://{bucket}/{key}.", INTERNAL) from error
+        raise CopyError(
+            "Manifest file is not in correct json format", f"Read s3://{bucket}/{key}.", INTERNAL
+        ) from error
     found = []
     for entry in entries:
         where, name = _bucket_and_key(entry["url"])
@@ -156,7 +176,11 @@ def _manifest(command: CopyCommand, s3: Any) -> list[S3Object]:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
                 raise
             if entry.get("mandatory"):
-                raise CopyError(f"Mandatory url is not present: {entry['url']}", "Write it or change the manifest.", INTERNAL) from error
+                raise CopyError(
+                    f"Mandatory url is not present: {entry['url']}",
+                    "Write it or change the manifest.",
+                    INTERNAL,
+                ) from error
             continue
         found.append(S3Object(s3, where, name, head["ContentLength"]))
     if not found:
@@ -170,6 +194,13 @@ def _service_error(error: botocore.exceptions.ClientError, role: str) -> CopyErr
     if error.operation_name == "AssumeRole":
         return CopyError(f"Not authorized to get credentials of role {role}", str(error), INTERNAL)
     if code == "NoSuchBucket":
-        return CopyError("S3ServiceException:The specified bucket does not exist", f"Status {status},Error {code}.", INTERNAL)
-    return CopyError(f"S3ServiceException:{error.response['Error'].get('Message', code)}",
-                     f"Status {status},Error {code}, as role {role}.", INTERNAL)
+        return CopyError(
+            "S3ServiceException:The specified bucket does not exist",
+            f"Status {status},Error {code}.",
+            INTERNAL,
+        )
+    return CopyError(
+        f"S3ServiceException:{error.response['Error'].get('Message', code)}",
+        f"Status {status},Error {code}, as role {role}.",
+        INTERNAL,
+    )

@@ -50,7 +50,20 @@ class CopyCommand:
     """Names of the options given that only text files know."""
 
 
-_NOT_EMULATED = frozenset("avro orc json shapefile fixedwidth lzop encrypted ssh credentials access_key_id".split())
+_NOT_EMULATED = frozenset(
+    [
+        "avro",
+        "orc",
+        "json",
+        "shapefile",
+        "fixedwidth",
+        "lzop",
+        "encrypted",
+        "ssh",
+        "credentials",
+        "access_key_id",
+    ]
+)
 _TEXT_FLAGS = {
     "emptyasnull": "empty_as_null",
     "blanksasnull": "blanks_as_null",
@@ -73,9 +86,13 @@ def parse_copy(tokens: Sequence[Token]) -> CopyCommand:
         columns = [name_of(token) for token in rest[1:end] if token.word != ","]
         rest = rest[end + 1 :]
     if len(rest) < 2 or rest[0].word != "from":
-        raise syntax_error(rest[0].text if rest else ";", "COPY table FROM 's3://bucket/prefix' is what Redshift loads.")
+        raise syntax_error(
+            rest[0].text if rest else ";", "COPY table FROM 's3://bucket/prefix' is what Redshift loads."
+        )
     if rest[1].kind != "string":
-        raise syntax_error(rest[1].text, "COPY reads 's3://bucket/prefix' only; STDIN and files do not exist on Redshift.")
+        raise syntax_error(
+            rest[1].text, "COPY reads 's3://bucket/prefix' only; STDIN and files do not exist on Redshift."
+        )
     command = CopyCommand(name, literal(rest[1]), columns)
     if not command.source.startswith("s3://"):
         raise Unsupported(
@@ -84,7 +101,9 @@ def parse_copy(tokens: Sequence[Token]) -> CopyCommand:
     _options(command, rest[2:])
     if not command.authorised:
         raise Unsupported(
-            "Must specify IAM_ROLE or credentials for COPY", "Name the role: IAM_ROLE 'arn:…' or IAM_ROLE DEFAULT.", "42601"
+            "Must specify IAM_ROLE or credentials for COPY",
+            "Name the role: IAM_ROLE 'arn:…' or IAM_ROLE DEFAULT.",
+            "42601",
         )
     if command.format == "parquet" and command.text_options:
         raise Unsupported(
@@ -135,7 +154,11 @@ def _options(command: CopyCommand, rest: list[Token]) -> None:
             command.null = "\\N" if value.text in {r"'\N'", r"'\\N'"} else text
             _text_option(command, word, used)
         elif word in {"dateformat", "timeformat"} and text:
-            setattr(command, "date_format" if word == "dateformat" else "time_format", None if text == "default" else text)
+            setattr(
+                command,
+                "date_format" if word == "dateformat" else "time_format",
+                None if text == "default" else text,
+            )
             _text_option(command, word, used)
         elif word in {"ignoreheader", "maxerror"} and value is not None and value.kind == "number":
             setattr(command, "ignore_header" if word == "ignoreheader" else "max_error", int(value.text))
@@ -147,7 +170,9 @@ def _options(command: CopyCommand, rest: list[Token]) -> None:
             command.accept_invalid = text or "?"
             used = _text_option(command, word, used if text else 1)
         elif word == "trimblanks" or word == "ignoreblanklines":
-            raise Unsupported(f"COPY option {word.upper()} is not emulated", "Clean the files before loading.")
+            raise Unsupported(
+                f"COPY option {word.upper()} is not emulated", "Clean the files before loading."
+            )
         elif word == "encoding" and value is not None and value.word in {"utf8", ""}:
             _text_option(command, word, used)
         elif word == "manifest":
@@ -159,9 +184,13 @@ def _options(command: CopyCommand, rest: list[Token]) -> None:
         elif word in {"comprows", "readratio"} and value is not None:
             pass
         elif word == "acceptanydate" or word == "roundec":
-            raise Unsupported(f"COPY option {word.upper()} is not emulated", "Clean the files before loading.")
+            raise Unsupported(
+                f"COPY option {word.upper()} is not emulated", "Clean the files before loading."
+            )
         elif word in _NOT_EMULATED:
-            raise Unsupported(f"COPY with {word.upper()} is not emulated", "Load Parquet or CSV with an IAM role.")
+            raise Unsupported(
+                f"COPY with {word.upper()} is not emulated", "Load Parquet or CSV with an IAM role."
+            )
         else:
             raise syntax_error(rest[0].text, "COPY knows no such option.")
         rest = rest[used:]

@@ -85,7 +85,13 @@ def compatible(found: pa.DataType, column: Column) -> bool:
     if kind == "numeric" and column.precision is not None:
         precision, scale = column.precision
         return pa.types.is_decimal(found) and found.scale == scale and found.precision <= precision
-    same = {"int8": pa.int64(), "float4": pa.float32(), "float8": pa.float64(), "bool": pa.bool_(), "date": pa.date32()}
+    same = {
+        "int8": pa.int64(),
+        "float4": pa.float32(),
+        "float8": pa.float64(),
+        "bool": pa.bool_(),
+        "date": pa.date32(),
+    }
     return bool(same.get(kind) == found)
 
 
@@ -109,7 +115,8 @@ def _values(array: pa.Array, column: Column, item: S3Object) -> pa.Array:
             )
     if column.kind == "int2" and (pc.max(pc.abs(array.cast(pa.int64()))).as_py() or 0) > SMALLINT:
         raise CopyError(
-            "Spectrum Scan Error", f"Value of column {column.name} is out of range of SMALLINT, File name: {item.url}"
+            "Spectrum Scan Error",
+            f"Value of column {column.name} is out of range of SMALLINT, File name: {item.url}",
         )
     if pa.types.is_timestamp(array.type):
         zone = "UTC" if column.kind == "timestamptz" else None

@@ -18,8 +18,27 @@ from local.engines.redshift_copy_rows import Column, CopyError, Reject, S3Object
 CHUNK_ROWS = 20_000
 RAW_LINE_BYTES = 1024
 INTEGERS = {"int2": 15, "int4": 31, "int8": 63}
-_BOOLEANS = {"t": "t", "true": "t", "y": "t", "yes": "t", "1": "t", "f": "f", "false": "f", "n": "f", "no": "f", "0": "f"}
-_KIND_NAMES = {"int2": "smallint", "int4": "int", "int8": "bigint", "float4": "real", "float8": "float8", "bpchar": "char", "bool": "boolean"}
+_BOOLEANS = {
+    "t": "t",
+    "true": "t",
+    "y": "t",
+    "yes": "t",
+    "1": "t",
+    "f": "f",
+    "false": "f",
+    "n": "f",
+    "no": "f",
+    "0": "f",
+}
+_KIND_NAMES = {
+    "int2": "smallint",
+    "int4": "int",
+    "int8": "bigint",
+    "float4": "real",
+    "float8": "float8",
+    "bpchar": "char",
+    "bool": "boolean",
+}
 _FORMAT_PARTS = [
     ("YYYY", "%Y"), ("YY", "%y"), ("MONTH", "%B"), ("MON", "%b"), ("MM", "%m"), ("DD", "%d"), ("HH24", "%H"),
     ("HH12", "%I"), ("HH", "%H"), ("MI", "%M"), ("SS", "%S"), ("AM", "%p"), ("PM", "%p"), ("OF", "%z"),
@@ -54,9 +73,20 @@ def rows(
                 values = _row(fields, columns, converters, command)
             except _BadField as bad:
                 rejected += 1
-                raw = (command.delimiter or ("," if command.format == "csv" else "|")).join(fields)[:RAW_LINE_BYTES]
+                raw = (command.delimiter or ("," if command.format == "csv" else "|")).join(fields)[
+                    :RAW_LINE_BYTES
+                ]
                 reject(
-                    Reject(item.url, line, bad.column, bad.kind, bad.value[:RAW_LINE_BYTES], raw, bad.code, bad.reason)
+                    Reject(
+                        item.url,
+                        line,
+                        bad.column,
+                        bad.kind,
+                        bad.value[:RAW_LINE_BYTES],
+                        raw,
+                        bad.code,
+                        bad.reason,
+                    )
                 )
                 if rejected > command.max_error:
                     raise CopyError(
@@ -155,25 +185,34 @@ _EMPTY = "\ue000"
 def _records(command: CopyCommand, item: S3Object) -> Iterator[tuple[int, list[str]]]:
     """(line number, fields) of a file, after IGNOREHEADER."""
     try:
-        text = _decompress(item.read(), command).decode("utf-8", "strict" if not command.accept_invalid else "replace")
+        text = _decompress(item.read(), command).decode(
+            "utf-8", "strict" if not command.accept_invalid else "replace"
+        )
     except UnicodeDecodeError as error:
         raise CopyError(
             "String contains invalid or unsupported UTF8 codepoints",
             f"{item.url}, byte {error.start}; write UTF-8 or say ACCEPTINVCHARS.",
         ) from error
     except (OSError, EOFError, zlib.error) as error:
-        raise CopyError(f"Cannot decompress {item.url}", f"It is not complete {command.compression}: {error}.") from error
+        raise CopyError(
+            f"Cannot decompress {item.url}", f"It is not complete {command.compression}: {error}."
+        ) from error
     text = text.replace("�", command.accept_invalid) if command.accept_invalid else text
     if command.format == "csv":
         reader = csv.reader(
-            io.StringIO(text, newline=""), delimiter=command.delimiter or ",", quotechar=command.quote, strict=True
+            io.StringIO(text, newline=""),
+            delimiter=command.delimiter or ",",
+            quotechar=command.quote,
+            strict=True,
         )
         try:
             for fields in reader:
                 if reader.line_num > command.ignore_header and fields:
                     yield reader.line_num, fields
         except csv.Error as error:
-            raise CopyError("Invalid quote formatting for CSV", f"{item.url}, line {reader.line_num}: {error}.") from error
+            raise CopyError(
+                "Invalid quote formatting for CSV", f"{item.url}, line {reader.line_num}: {error}."
+            ) from error
         return
     delimiter = command.delimiter or "|"
     for number, line in enumerate(text.splitlines(), start=1):
@@ -212,7 +251,7 @@ def _integer(value: str, bits: int) -> str:
     if not re.fullmatch(r"[+-]?\d+", text):
         bad = re.search(r"[^\d+-]", text)
         at = bad.start() if bad else 0
-        raise Refused(1207, f"Invalid digit, Value '{text[at:at + 1]}', Pos {at}, Type: Integer")
+        raise Refused(1207, f"Invalid digit, Value '{text[at : at + 1]}', Pos {at}, Type: Integer")
     if not -(2**bits) <= int(text) < 2**bits:
         raise Refused(1207, "Overflow for the column's integer type")
     return text

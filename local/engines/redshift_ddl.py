@@ -32,7 +32,21 @@ from local.engines.redshift_refusals import (
 
 LONGEST_VARCHAR = 65535
 ATTRIBUTES = frozenset(
-    "default identity generated encode distkey sortkey collate not null unique primary references check".split()
+    [
+        "default",
+        "identity",
+        "generated",
+        "encode",
+        "distkey",
+        "sortkey",
+        "collate",
+        "not",
+        "null",
+        "unique",
+        "primary",
+        "references",
+        "check",
+    ]
 )
 
 
@@ -56,7 +70,11 @@ class Table:
             "encodings": self.encodings,
             "keys": self.keys,
         }
-        return {name: value for name, value in known.items() if value or (name == "sortkeys" and value is not None)}
+        return {
+            name: value
+            for name, value in known.items()
+            if value or (name == "sortkeys" and value is not None)
+        }
 
 
 def remember(name: str, table: Table) -> str | None:
@@ -120,14 +138,21 @@ def alter_table(tokens: Sequence[Token]) -> str:
         extra, fill = (str(word in words(rest[after:])).lower() for word in ("ignoreextra", "filltarget"))
         return block([f"PERFORM pg_catalog.redshift_append({quote(name)}, {quote(source)}, {extra}, {fill})"])
     table = Table()
-    if action[:1] == ["alter"] and action[1:2] and action[1] in {"diststyle", "distkey", "sortkey", "compound", "encode"}:
+    if (
+        action[:1] == ["alter"]
+        and action[1:2]
+        and action[1] in {"diststyle", "distkey", "sortkey", "compound", "encode"}
+    ):
         _altered_attributes(rest[position + 1 :], table)
         return block([f"PERFORM {remember(name, table)}"])
     if action[:1] == ["alter"]:
         return _alter_column(name, rest[position + 1 :])
     if action[:1] == ["add"] and action[1:2] and action[1] in {"constraint", "primary", "unique", "foreign"}:
         _table_constraint(rest[position + 1 :], table)
-        required = [f"ALTER TABLE {name} ALTER COLUMN {_quoted(column)} SET NOT NULL" for column in sorted(table.required)]
+        required = [
+            f"ALTER TABLE {name} ALTER COLUMN {_quoted(column)} SET NOT NULL"
+            for column in sorted(table.required)
+        ]
         return block([*required, f"PERFORM {remember(name, table)}"])
     if action[:1] == ["add"]:
         column = rest[position + (2 if action[1:2] == ["column"] else 1) :]
@@ -146,7 +171,9 @@ def column_type(tokens: Sequence[Token]) -> tuple[str, int | None]:
         raise Unsupported(f'type "{render(tokens)}" is not supported', "Redshift has no arrays; use SUPER.")
     if base in UNSUPPORTED_TYPES or base in SERIAL_TYPES:
         instead = "IDENTITY" if base in SERIAL_TYPES else "VARCHAR or SUPER"
-        raise Unsupported(f'type "{base}" is not supported', f"Redshift has no such column type; use {instead}.")
+        raise Unsupported(
+            f'type "{base}" is not supported', f"Redshift has no such column type; use {instead}."
+        )
     if base in NOT_EMULATED_TYPES:
         raise Unsupported(f'type "{base}" is not emulated', "Real Redshift has it.")
     if base in {"varchar", "nvarchar", "character varying", "text"}:
@@ -154,7 +181,9 @@ def column_type(tokens: Sequence[Token]) -> tuple[str, int | None]:
         if base == "text":
             length = 256
         if length > LONGEST_VARCHAR:
-            raise Unsupported(f"length for type character varying cannot exceed {LONGEST_VARCHAR}", "Shorten it.", "22023")
+            raise Unsupported(
+                f"length for type character varying cannot exceed {LONGEST_VARCHAR}", "Shorten it.", "22023"
+            )
         return f"varchar({length})", length
     if base in {"char", "nchar", "character", "bpchar"}:
         length = int(size or (256 if base == "bpchar" else 1))
@@ -258,7 +287,9 @@ def _column(tokens: Sequence[Token], table: Table) -> str:
 def _length_check(name: str, length: int) -> str:
     constraint = _quoted(f"{name}_bytes"[-63:])
     column = _quoted(name)
-    return f"CONSTRAINT {constraint} CHECK (octet_length({column}) <= {length} OR redshift_too_long({length}))"
+    return (
+        f"CONSTRAINT {constraint} CHECK (octet_length({column}) <= {length} OR redshift_too_long({length}))"
+    )
 
 
 def _type_end(tokens: Sequence[Token]) -> int:
@@ -310,7 +341,9 @@ def _table_attributes(rest: Sequence[Token], position: int, table: Table) -> int
         elif word == "sortkey" and after == ["("]:
             table.sortkeys = _column_names(rest[position:])
             position = closing(rest, position + 1) + 1
-        elif (word == "encode" and after == ["auto"]) or (word == "backup" and after and after[0] in {"yes", "no"}):
+        elif (word == "encode" and after == ["auto"]) or (
+            word == "backup" and after and after[0] in {"yes", "no"}
+        ):
             position += 2
         else:
             return position

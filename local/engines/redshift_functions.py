@@ -27,10 +27,67 @@ Rewrite = Callable[[list[Tokens], Sequence[Token], int], tuple[Tokens, int]]
 """(arguments, all tokens, index of the closing parenthesis) → replacement, index of the first token after it."""
 
 DATE_PARTS = frozenset(
-    "millennium century decade year quarter month week day hour minute second millisecond microsecond"
-    " dow isodow doy dayofyear dayofweek weekday epoch timezone"
-    " y yr yrs years q qtr qtrs quarters mon mons months w weeks d days h hr hrs hours m min mins minutes"
-    " s sec secs seconds ms msec msecs milliseconds us usec usecs microseconds dy dw dayofmonth".split()
+    [
+        "millennium",
+        "century",
+        "decade",
+        "year",
+        "quarter",
+        "month",
+        "week",
+        "day",
+        "hour",
+        "minute",
+        "second",
+        "millisecond",
+        "microsecond",
+        "dow",
+        "isodow",
+        "doy",
+        "dayofyear",
+        "dayofweek",
+        "weekday",
+        "epoch",
+        "timezone",
+        "y",
+        "yr",
+        "yrs",
+        "years",
+        "q",
+        "qtr",
+        "qtrs",
+        "quarters",
+        "mon",
+        "mons",
+        "months",
+        "w",
+        "weeks",
+        "d",
+        "days",
+        "h",
+        "hr",
+        "hrs",
+        "hours",
+        "m",
+        "min",
+        "mins",
+        "minutes",
+        "s",
+        "sec",
+        "secs",
+        "seconds",
+        "ms",
+        "msec",
+        "msecs",
+        "milliseconds",
+        "us",
+        "usec",
+        "usecs",
+        "microseconds",
+        "dy",
+        "dw",
+        "dayofmonth",
+    ]
 )
 
 RENAMED = {
@@ -61,7 +118,12 @@ def rewrite(tokens: Sequence[Token]) -> Tokens:
         called = after < len(tokens) and tokens[after].word == "("
         if token.kind == "quoted":
             result.append(fold(token))
-        elif token.word == "approximate" and not qualified and after < len(tokens) and tokens[after].kind == "word":
+        elif (
+            token.word == "approximate"
+            and not qualified
+            and after < len(tokens)
+            and tokens[after].kind == "word"
+        ):
             index = after
             continue
         elif called and not qualified and token.word in CALLS:
@@ -118,7 +180,9 @@ def _date_part_first(name: str, count: int) -> Rewrite:
     def call(arguments: list[Tokens], tokens: Sequence[Token], end: int) -> tuple[Tokens, int]:
         first = significant(arguments[0])
         if len(arguments) != count or not first:
-            raise Unsupported(f"function {name} does not exist", f"{name.upper()} takes {count} arguments.", "42883")
+            raise Unsupported(
+                f"function {name} does not exist", f"{name.upper()} takes {count} arguments.", "42883"
+            )
         part: Tokens = [Token("string", quote(first[0].word))] if _is_part(first) else rewrite(arguments[0])
         rest = [_typed(rewrite(argument)) for argument in arguments[1:]]
         return _code(f"{name}({{}}" + ",{}" * len(rest) + ")", part, *rest), end + 1
@@ -136,7 +200,9 @@ def _is_part(argument: Tokens) -> bool:
     if len(argument) != 1 or argument[0].kind != "word":
         return False
     if argument[0].word not in DATE_PARTS:
-        raise Unsupported(f'unit "{argument[0].text}" not recognized', "It is no date part of Redshift.", "22023")
+        raise Unsupported(
+            f'unit "{argument[0].text}" not recognized', "It is no date part of Redshift.", "22023"
+        )
     return True
 
 
@@ -154,7 +220,9 @@ def _decode(arguments: list[Tokens], tokens: Sequence[Token], end: int) -> tuple
 def _convert(arguments: list[Tokens], tokens: Sequence[Token], end: int) -> tuple[Tokens, int]:
     """CONVERT(type, expression)."""
     if len(arguments) != 2:
-        raise Unsupported("function convert does not exist", "CONVERT takes a type and an expression.", "42883")
+        raise Unsupported(
+            "function convert does not exist", "CONVERT takes a type and an expression.", "42883"
+        )
     return rewrite(_code("CAST({} AS {})", arguments[1], arguments[0])), end + 1
 
 
@@ -208,7 +276,10 @@ def _listagg(arguments: list[Tokens], tokens: Sequence[Token], end: int) -> tupl
 def _distinct_order(order: Tokens, value: Tokens) -> Tokens:
     by = words(order)
     if "".join(by[2:]).removesuffix("desc").removesuffix("asc") != "".join(words(value)):
-        raise Unsupported("LISTAGG DISTINCT ordered by another expression is not emulated", "Order by the aggregated expression.")
+        raise Unsupported(
+            "LISTAGG DISTINCT ordered by another expression is not emulated",
+            "Order by the aggregated expression.",
+        )
     return _code("ORDER BY ({})::text" + (" DESC" if by[-1] == "desc" else ""), value)
 
 

@@ -77,7 +77,9 @@ def tokenize(sql: str) -> list[Token]:
                 raise _unterminated("dollar-quoted string", sql[position:])
             kind, end = "string", closing + len(match.group())
         elif kind == "symbol" and match.group() in {"'", '"'}:
-            raise _unterminated("quoted string" if match.group() == "'" else "quoted identifier", sql[position:])
+            raise _unterminated(
+                "quoted string" if match.group() == "'" else "quoted identifier", sql[position:]
+            )
         tokens.append(Token(kind, sql[position:end]))
         position = end
     return tokens

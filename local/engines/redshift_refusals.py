@@ -37,13 +37,41 @@ STATEMENTS: dict[tuple[str, ...], str] = {
 }
 
 UNSUPPORTED_TYPES = frozenset(
-    "json jsonb bytea uuid xml money inet cidr macaddr bit hstore tsvector tsquery point line lseg box path"
-    " polygon circle int4range int8range numrange tsrange tstzrange daterange oid name".split()
+    [
+        "json",
+        "jsonb",
+        "bytea",
+        "uuid",
+        "xml",
+        "money",
+        "inet",
+        "cidr",
+        "macaddr",
+        "bit",
+        "hstore",
+        "tsvector",
+        "tsquery",
+        "point",
+        "line",
+        "lseg",
+        "box",
+        "path",
+        "polygon",
+        "circle",
+        "int4range",
+        "int8range",
+        "numrange",
+        "tsrange",
+        "tstzrange",
+        "daterange",
+        "oid",
+        "name",
+    ]
 )
 CATALOG_TYPES = frozenset({"oid", "name"})
 """Types that queries of the catalog may cast to."""
-SERIAL_TYPES = frozenset("serial bigserial smallserial serial2 serial4 serial8".split())
-NOT_EMULATED_TYPES = frozenset("geometry geography hllsketch varbyte varbinary".split())
+SERIAL_TYPES = frozenset(["serial", "bigserial", "smallserial", "serial2", "serial4", "serial8"])
+NOT_EMULATED_TYPES = frozenset(["geometry", "geography", "hllsketch", "varbyte", "varbinary"])
 
 FUNCTIONS = {
     "array_agg": "Redshift has no ARRAY_AGG; use LISTAGG",
@@ -76,7 +104,9 @@ def syntax_error(near: str, sentence: str) -> Unsupported:
 def refuse(tokens: Sequence[Token]) -> None:
     """Raise Unsupported when a statement holds what Redshift does not know."""
     found = words(tokens)
-    plain = [word for word in found if word not in {"or", "replace"}] if found[:2] == ["create", "or"] else found
+    plain = (
+        [word for word in found if word not in {"or", "replace"}] if found[:2] == ["create", "or"] else found
+    )
     for start, sentence in STATEMENTS.items():
         if tuple(plain[: len(start)]) == start:
             text = " ".join(start).upper()
@@ -85,7 +115,8 @@ def refuse(tokens: Sequence[Token]) -> None:
         language = found[found.index("language") + 1 :][:1]
         if language and language[0].startswith("plpython"):
             raise Unsupported(
-                "Python user-defined functions are not supported", "Redshift has had none since June 2026; use SQL or a Lambda."
+                "Python user-defined functions are not supported",
+                "Redshift has had none since June 2026; use SQL or a Lambda.",
             )
     depth = 0
     for index, word in enumerate(found):
@@ -114,12 +145,18 @@ def _refuse_at(found: list[str], index: int, word: str, depth: int) -> None:
     if word == "array" and after[:1] == ["["]:
         raise syntax_error("[", "Redshift has no arrays; use a SUPER value.")
     if word in OPERATORS:
-        raise Unsupported(f"operator does not exist: {word}", "Redshift has no JSON operators; use JSON_EXTRACT_PATH_TEXT.", "42883")
+        raise Unsupported(
+            f"operator does not exist: {word}",
+            "Redshift has no JSON operators; use JSON_EXTRACT_PATH_TEXT.",
+            "42883",
+        )
     if after[:1] == ["("] and before != "." and word in FUNCTIONS:
         raise Unsupported(f"function {word} does not exist", f"{FUNCTIONS[word]}.", "42883")
     cast = before == "::" or (before == "as" and _inside_cast(found, index))
     if cast and word in UNSUPPORTED_TYPES - CATALOG_TYPES:
-        raise Unsupported(f'type "{word}" is not supported', "Redshift has no such type; VARCHAR or SUPER may do.")
+        raise Unsupported(
+            f'type "{word}" is not supported', "Redshift has no such type; VARCHAR or SUPER may do."
+        )
     if cast and after == ["[", "]"]:
         raise syntax_error("[", "Redshift has no arrays; use a SUPER value.")
 

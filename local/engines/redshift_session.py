@@ -196,11 +196,17 @@ class Session:
         try:
             statements = translate(text.decode())
             if len(statements) > 1:
-                raise Unsupported("cannot insert multiple commands into a prepared statement", "Send them one by one.", "42601")
+                raise Unsupported(
+                    "cannot insert multiple commands into a prepared statement",
+                    "Send them one by one.",
+                    "42601",
+                )
             prepared = statements[0] if statements else Statement("", "")
             if prepared.copy is not None:
                 if not self._idle:
-                    raise Unsupported("COPY in a pipeline is not emulated", "Wait for the statements before it.")
+                    raise Unsupported(
+                        "COPY in a pipeline is not emulated", "Wait for the statements before it."
+                    )
                 target = await self._describe(prepared)
             postgres = target.statement(prepared.copy) if prepared.copy and target else prepared.postgres
         except (Unsupported, CopyError) as error:
@@ -226,15 +232,26 @@ class Session:
 
     async def _one_by_one(self, statements: list[Statement]) -> None:
         """Run a script's statements each by itself, in the one transaction that a script is."""
-        opens = any(item.text.lower().startswith(("begin", "start", "commit", "end", "rollback", "abort")) for item in statements)
+        opens = any(
+            item.text.lower().startswith(("begin", "start", "commit", "end", "rollback", "abort"))
+            for item in statements
+        )
         wrapped = len(statements) > 1 and self._status == b"I" and not opens
         if wrapped:
             await self._capture("BEGIN")
         self._failed = False
         for item in statements:
             if item.alone and self._status != b"I":
-                item = Statement(item.text, _raise(Unsupported(
-                    f"{(item.tag or item.text.split()[0]).upper()} cannot run inside a transaction block", "Commit first.", "25001")))
+                item = Statement(
+                    item.text,
+                    _raise(
+                        Unsupported(
+                            f"{(item.tag or item.text.split()[0]).upper()} cannot run inside a transaction block",
+                            "Commit first.",
+                            "25001",
+                        )
+                    ),
+                )
             await self._run(item)
             if self._failed:
                 break
@@ -291,7 +308,9 @@ class Session:
         rows = [_row(body) for kind, body in answers if kind == b"D"]
         if any(kind == b"E" for kind, _ in answers):
             raise CopyError(
-                "current transaction is aborted, commands ignored until end of transaction block", "Roll back.", "25P02"
+                "current transaction is aborted, commands ignored until end of transaction block",
+                "Roll back.",
+                "25P02",
             )
         return redshift_copy.target(statement.copy, rows)
 
@@ -348,7 +367,9 @@ class Session:
             ).fetchone()
         if session is None:
             return
-        with psycopg.connect(host=HOST, port=port, user=owner, password=password, dbname=session[0]) as connection:
+        with psycopg.connect(
+            host=HOST, port=port, user=owner, password=password, dbname=session[0]
+        ) as connection:
             connection.cursor().executemany(
                 INSERT_ERROR,
                 [
@@ -392,7 +413,13 @@ def _raise(error: Any) -> str:
 
 
 def _error_fields(message: str, detail: str, sqlstate: str) -> dict[bytes, bytes]:
-    return {b"S": b"ERROR", b"V": b"ERROR", b"C": sqlstate.encode(), b"M": message.encode(), b"D": detail.encode()}
+    return {
+        b"S": b"ERROR",
+        b"V": b"ERROR",
+        b"C": sqlstate.encode(),
+        b"M": message.encode(),
+        b"D": detail.encode(),
+    }
 
 
 def _row(body: bytes) -> list[str | None]:

@@ -56,7 +56,9 @@ def statement(tokens: Sequence[Token]) -> Statement:
         return Statement(text, "", copy=parse_copy(significant(tokens)), tag="COPY")
     if head[:1] == ["create"] and "table" in found[1:4] and found[1] != "materialized":
         made = create_table(tokens)
-        return Statement(text, made, tag="SELECT" if " AS " in made and made.startswith("CREATE") else "CREATE TABLE")
+        return Statement(
+            text, made, tag="SELECT" if " AS " in made and made.startswith("CREATE") else "CREATE TABLE"
+        )
     if head[:2] == ["alter", "table"]:
         alone = found[3:] != [] and "append" in found and "from" in found
         return Statement(text, alter_table(tokens), alone=alone, tag="ALTER TABLE")
@@ -98,11 +100,20 @@ def _create_user(tokens: Sequence[Token]) -> str:
     if verb == "ALTER" and words(options)[:1] in (["rename"], ["set"], ["reset"]):
         return render(rewrite(tokens))
     made = [f"{verb} ROLE {name}", *(["LOGIN"] if verb == "CREATE" else [])]
-    flags = {"createdb": "CREATEDB", "nocreatedb": "NOCREATEDB", "createuser": "SUPERUSER", "nocreateuser": "NOSUPERUSER"}
+    flags = {
+        "createdb": "CREATEDB",
+        "nocreatedb": "NOCREATEDB",
+        "createuser": "SUPERUSER",
+        "nocreateuser": "NOSUPERUSER",
+    }
     while options:
         word = options[0].word
         if word == "password" and len(options) > 1:
-            made.append("PASSWORD NULL" if options[1].word == "disable" else f"PASSWORD {quote(_password(options[1]))}")
+            made.append(
+                "PASSWORD NULL"
+                if options[1].word == "disable"
+                else f"PASSWORD {quote(_password(options[1]))}"
+            )
             options = options[2:]
         elif word in flags:
             made.append(flags[word])
@@ -176,8 +187,15 @@ def _create_view(tokens: Sequence[Token]) -> str:
     if words(rest)[1:2] == ["materialized"]:
         body = next(index for index, token in enumerate(rest) if token.word == "as")
         name = significant(rest[:body])[3:]
-        end = next((i for i, token in enumerate(name) if token.word in {"backup", "diststyle", "distkey", "sortkey",
-                                                                       "compound", "interleaved", "auto"}), len(name))
+        end = next(
+            (
+                i
+                for i, token in enumerate(name)
+                if token.word
+                in {"backup", "diststyle", "distkey", "sortkey", "compound", "interleaved", "auto"}
+            ),
+            len(name),
+        )
         return f"CREATE MATERIALIZED VIEW {render(name[:end])} {render(rest[body:])}"
     return render(rest)
 
@@ -194,16 +212,28 @@ def _merge(tokens: Sequence[Token]) -> str:
     for index in matched:
         condition = index + (2 if found[index + 1] == "matched" else 3)
         if found[condition : condition + 1] != ["then"]:
-            raise syntax_error(found[condition] or "and", "Redshift's WHEN clauses take no condition; filter the source.")
+            raise syntax_error(
+                found[condition] or "and", "Redshift's WHEN clauses take no condition; filter the source."
+            )
     if "do" in found and found[found.index("do") + 1 :][:1] == ["nothing"]:
         raise syntax_error("nothing", "Redshift's MERGE has no DO NOTHING.")
     return render(rewrite(tokens))
 
 
 _REDSHIFT_SETTINGS = frozenset(
-    "query_group wlm_query_slot_count enable_result_cache_for_session enable_case_sensitive_identifier"
-    " describe_field_name_in_uppercase analyze_threshold_percent max_cursor_result_set_size"
-    " downcase_delimited_identifier json_serialization_enable enable_numeric_rounding mv_enable_aqmv_for_session".split()
+    [
+        "query_group",
+        "wlm_query_slot_count",
+        "enable_result_cache_for_session",
+        "enable_case_sensitive_identifier",
+        "describe_field_name_in_uppercase",
+        "analyze_threshold_percent",
+        "max_cursor_result_set_size",
+        "downcase_delimited_identifier",
+        "json_serialization_enable",
+        "enable_numeric_rounding",
+        "mv_enable_aqmv_for_session",
+    ]
 )
 
 
@@ -211,7 +241,11 @@ def _set(tokens: Sequence[Token]) -> str:
     """SET of a parameter that only Redshift has is kept under the prefix `redshift.`."""
     rest = significant(tokens)
     at = 2 if len(rest) > 1 and rest[1].word in {"session", "local"} else 1
-    if rest[at].word == "enable_case_sensitive_identifier" and rest[-1].text.lower() not in {"off", "false", "'off'"}:
+    if rest[at].word == "enable_case_sensitive_identifier" and rest[-1].text.lower() not in {
+        "off",
+        "false",
+        "'off'",
+    }:
         raise Unsupported("case-sensitive identifiers are not emulated", "Write names in lower case.")
     if rest[at].word in _REDSHIFT_SETTINGS:
         head = " ".join(token.text for token in rest[:at])

@@ -20,7 +20,16 @@ PROTOCOL = 196608
 CANCEL = 80877102
 ENCRYPTION = {80877103, 80877104}
 PASSED_ON = frozenset(
-    "user database application_name client_encoding options DateStyle TimeZone extra_float_digits".split()
+    [
+        "user",
+        "database",
+        "application_name",
+        "client_encoding",
+        "options",
+        "DateStyle",
+        "TimeZone",
+        "extra_float_digits",
+    ]
 )
 
 
@@ -69,8 +78,14 @@ async def _client(settings: Settings, reader: asyncio.StreamReader, writer: asyn
         server_writer.write(struct.pack("!II", len(start) + 8, code) + start)
         await server_writer.drain()
         if code != CANCEL:
-            session = Session(reader, writer, server_reader, server_writer, settings.namespace,
-                              (settings.postgres_port, settings.owner, settings.password))
+            session = Session(
+                reader,
+                writer,
+                server_reader,
+                server_writer,
+                settings.namespace,
+                (settings.postgres_port, settings.owner, settings.password),
+            )
             await session.run()
     finally:
         server_writer.close()

@@ -1,0 +1,394 @@
+"""RDS for PostgreSQL: DB instances are real servers on the loopback address; the rest is ministack's."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import string
+import threading
+import uuid
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import botocore.exceptions
+from psycopg import sql
+
+from local.engines import postgres
+from local.layout import HOST
+from local.services.clients import client
+from local.services.service import Request, Service
+
+service = Service("rds", fallback=True, validation_error="InvalidParameterValue")
+instances: dict[str, dict[str, Any]] = service.state("instances")
+servers: dict[str, dict[str, Any]] = service.state("servers")
+_lock = threading.RLock()
+
+OWNER = "rdsadmin"
+"""The superuser that AWS keeps for itself on a real instance."""
+DEFAULT_PORT = 5432
+PAGE = 100
+SETTABLE = [
+    "DBInstanceClass",
+    "AllocatedStorage",
+    "MaxAllocatedStorage",
+    "StorageType",
+    "Iops",
+    "StorageThroughput",
+    "MultiAZ",
+    "EngineVersion",
+    "AutoMinorVersionUpgrade",
+    "BackupRetentionPeriod",
+    "PreferredBackupWindow",
+    "PreferredMaintenanceWindow",
+    "LicenseModel",
+    "PubliclyAccessible",
+    "StorageEncrypted",
+    "KmsKeyId",
+    "CopyTagsToSnapshot",
+    "MonitoringInterval",
+    "MonitoringRoleArn",
+    "PromotionTier",
+    "DatabaseInsightsMode",
+    "PerformanceInsightsKMSKeyId",
+    "PerformanceInsightsRetentionPeriod",
+    "DeletionProtection",
+    "NetworkType",
+    "BackupTarget",
+    "CACertificateIdentifier",
+    "DedicatedLogVolume",
+    "EngineLifecycleSupport",
+    "ProcessorFeatures",
+    "AvailabilityZone",
+]
+RENAMED = {
+    "EnableIAMDatabaseAuthentication": "IAMDatabaseAuthenticationEnabled",
+    "EnablePerformanceInsights": "PerformanceInsightsEnabled",
+    "EnableCloudwatchLogsExports": "EnabledCloudwatchLogsExports",
+}
+DEFAULTS: dict[str, Any] = {
+    "MultiAZ": False,
+    "AutoMinorVersionUpgrade": True,
+    "BackupRetentionPeriod": 1,
+    "PreferredBackupWindow": "03:00-03:30",
+    "PreferredMaintenanceWindow": "sun:05:00-sun:05:30",
+    "LicenseModel": "postgresql-license",
+    "PubliclyAccessible": False,
+    "StorageEncrypted": False,
+    "StorageType": "gp2",
+    "CopyTagsToSnapshot": False,
+    "MonitoringInterval": 0,
+    "DeletionProtection": False,
+    "NetworkType": "IPV4",
+    "BackupTarget": "region",
+    "CACertificateIdentifier": "rds-ca-rsa2048-g1",
+    "IAMDatabaseAuthenticationEnabled": False,
+    "PerformanceInsightsEnabled": False,
+    "EngineLifecycleSupport": "open-source-rds-extended-support",
+}
+
+
+@service.operation("CreateDBInstance")
+def create_db_instance(request: Request) -> dict[str, Any]:
+    """Create an instance with its database and its master user; it is available when this returns."""
+    given = request.params
+    name = given["DBInstanceIdentifier"].lower()
+    if given["Engine"] != "postgres":
+        raise service.error(
+            "InvalidParameterValue", f"Engine {given['Engine']} is not emulated: only postgres is."
+        )
+    if "DBClusterIdentifier" in given:
+        raise service.error("InvalidParameterValue", "Aurora clusters are not emulated.")
+    managed = given.get("ManageMasterUserPassword", False)
+    if managed == ("MasterUserPassword" in given):
+        raise service.error(
+            "InvalidParameterCombination", "Give either MasterUserPassword or ManageMasterUserPassword."
+        )
+    with _lock:
+        if name in instances:
+            raise service.error("DBInstanceAlreadyExistsFault", "DB instance already exists")
+        arn = f"arn:aws:rds:{request.region}:{request.account}:db:{name}"
+        admin = given.get("MasterUsername", "postgres")
+        record: dict[str, Any] = {
+            "DBInstanceIdentifier": name,
+            "DBInstanceArn": arn,
+            "DbiResourceId": "db-" + uuid.uuid4().hex[:26].upper(),
+            "Engine": "postgres",
+            "EngineVersion": "18.4",
+            "DBInstanceStatus": "available",
+            "MasterUsername": admin,
+            "InstanceCreateTime": datetime.now(UTC),
+            "AvailabilityZone": f"{request.region}a",
+            "DBSecurityGroups": [],
+            "PendingModifiedValues": {},
+            "ReadReplicaDBInstanceIdentifiers": [],
+            "OptionGroupMemberships": [],
+            "AssociatedRoles": [],
+            **DEFAULTS,
+        }
+        if "DBName" in given:
+            record["DBName"] = given["DBName"]
+        _apply(record, given)
+        password = given.get("MasterUserPassword") or _password()
+        server = postgres.create(
+            _server_name(name), owner=OWNER, preferred_port=given.get("Port", DEFAULT_PORT)
+        )
+        _prepare(server, admin, password, given.get("DBName"))
+        servers[name] = asdict(server)
+        record["Endpoint"] = {"Address": HOST, "Port": server.port, "HostedZoneId": "Z2R2ITUGPM61AM"}
+        if managed:
+            _manage(record, password, given.get("MasterUserSecretKmsKeyId"))
+        instances[name] = record
+        if given.get("Tags"):
+            client("rds").add_tags_to_resource(ResourceName=arn, Tags=given["Tags"])
+    return {"DBInstance": _shown(record)}
+
+
+@service.operation("DescribeDBInstances")
+def describe_db_instances(request: Request) -> dict[str, Any]:
+    """One instance, or all; DBInstanceNotFoundFault when the one asked for is not there."""
+    given = request.params
+    if "DBInstanceIdentifier" in given:
+        return {"DBInstances": [_shown(_instance(given["DBInstanceIdentifier"]))]}
+    found = [_shown(instances[name]) for name in sorted(instances)]
+    for condition in given.get("Filters", []):
+        field = {"db-instance-id": "DBInstanceIdentifier", "engine": "Engine"}.get(condition["Name"])
+        if field is None:
+            raise service.error("InvalidParameterValue", f"Unrecognized filter name: {condition['Name']}")
+        found = [item for item in found if item[field] in condition["Values"]]
+    start, size = int(given.get("Marker") or 0), int(given.get("MaxRecords") or PAGE)
+    answer: dict[str, Any] = {"DBInstances": found[start : start + size]}
+    if len(found) > start + size:
+        answer["Marker"] = str(start + size)
+    return answer
+
+
+@service.operation("ModifyDBInstance")
+def modify_db_instance(request: Request) -> dict[str, Any]:
+    """Change an instance at once, whatever ApplyImmediately says."""
+    given = request.params
+    if "NewDBInstanceIdentifier" in given:
+        raise service.error("InvalidParameterValue", "Renaming an instance is not emulated.")
+    with _lock:
+        record = _instance(given["DBInstanceIdentifier"])
+        name = record["DBInstanceIdentifier"]
+        _apply(record, given)
+        logs = given.get("CloudwatchLogsExportConfiguration", {})
+        if logs:
+            kept = set(record.get("EnabledCloudwatchLogsExports", [])) - set(logs.get("DisableLogTypes", []))
+            record["EnabledCloudwatchLogsExports"] = sorted(kept | set(logs.get("EnableLogTypes", [])))
+        if given.get("MasterUserPassword"):
+            _set_password(record, given["MasterUserPassword"])
+        if given.get("ManageMasterUserPassword") and "MasterUserSecret" not in record:
+            password = _password()
+            _set_password(record, password)
+            _manage(record, password, given.get("MasterUserSecretKmsKeyId"))
+        elif given.get("ManageMasterUserPassword") is False and "MasterUserSecret" in record:
+            _forget_secret(record)
+        if given.get("RotateMasterUserPassword"):
+            _rotate(record)
+        if given.get("DBPortNumber", record["Endpoint"]["Port"]) != record["Endpoint"]["Port"]:
+            server = postgres.Server(**{**servers[name], "port": given["DBPortNumber"]})
+            _started(record, postgres.start(server))
+    return {"DBInstance": _shown(record)}
+
+
+@service.operation("DeleteDBInstance")
+def delete_db_instance(request: Request) -> dict[str, Any]:
+    """Delete an instance with its data. A final snapshot is refused, because none could be restored."""
+    given = request.params
+    with _lock:
+        record = _instance(given["DBInstanceIdentifier"])
+        name = record["DBInstanceIdentifier"]
+        if record["DeletionProtection"]:
+            raise service.error(
+                "InvalidParameterCombination",
+                "Cannot delete protected DB Instance, please disable deletion protection and try again.",
+            )
+        if not given.get("SkipFinalSnapshot"):
+            raise service.error(
+                "InvalidParameterCombination", "Snapshots are not emulated: delete with SkipFinalSnapshot."
+            )
+        postgres.drop(_server_name(name))
+        shown = {**_shown(record), "DBInstanceStatus": "deleting"}
+        if "MasterUserSecret" in record:
+            _forget_secret(record)
+        tags = [tag["Key"] for tag in shown["TagList"]]
+        if tags:
+            client("rds").remove_tags_from_resource(ResourceName=record["DBInstanceArn"], TagKeys=tags)
+        servers.pop(name, None)
+        del instances[name]
+    return {"DBInstance": shown}
+
+
+@service.operation("StopDBInstance")
+def stop_db_instance(request: Request) -> dict[str, Any]:
+    """Stop an instance's server and keep its data."""
+    with _lock:
+        record = _in_state(request, "available")
+        postgres.stop(_server_name(record["DBInstanceIdentifier"]))
+        record["DBInstanceStatus"] = "stopped"
+    return {"DBInstance": _shown(record)}
+
+
+@service.operation("StartDBInstance")
+def start_db_instance(request: Request) -> dict[str, Any]:
+    """Start a stopped instance."""
+    with _lock:
+        record = _in_state(request, "stopped")
+        _started(record, postgres.start(postgres.Server(**servers[record["DBInstanceIdentifier"]])))
+        record["DBInstanceStatus"] = "available"
+    return {"DBInstance": _shown(record)}
+
+
+@service.operation("RebootDBInstance")
+def reboot_db_instance(request: Request) -> dict[str, Any]:
+    """Stop and start an instance."""
+    with _lock:
+        record = _in_state(request, "available")
+        _started(record, postgres.start(postgres.Server(**servers[record["DBInstanceIdentifier"]])))
+    return {"DBInstance": _shown(record)}
+
+
+@service.on_restore
+def restore() -> None:
+    """Start the servers of an earlier gateway again."""
+    for name, record in instances.items():
+        if record["DBInstanceStatus"] == "available":
+            _started(record, postgres.start(postgres.Server(**servers[name])))
+
+
+@service.resource(
+    "DescribeDBInstances",
+    "ModifyDBInstance",
+    "DeleteDBInstance",
+    "StopDBInstance",
+    "StartDBInstance",
+    "RebootDBInstance",
+    "CreateDBInstance",
+)
+def instance_arn(request: Request) -> str:
+    """The instance that policies are held against."""
+    name = request.params.get("DBInstanceIdentifier", "*")
+    return f"arn:aws:rds:{request.region}:{request.account}:db:{name}"
+
+
+def _prepare(server: postgres.Server, admin: str, password: str, database: str | None) -> None:
+    """The master user, with the rights that RDS gives: member of rds_superuser, no superuser."""
+    with server.connect() as connection:
+        connection.execute("CREATE ROLE rds_superuser NOLOGIN CREATEDB CREATEROLE")
+        connection.execute(
+            "GRANT pg_monitor, pg_signal_backend, pg_checkpoint TO rds_superuser WITH ADMIN OPTION"
+        )
+        connection.execute("CREATE ROLE rds_iam NOLOGIN")
+        postgres.create_user(connection, admin, password, "CREATEDB", "CREATEROLE")
+        connection.execute(
+            sql.SQL("GRANT rds_superuser TO {} WITH ADMIN OPTION").format(sql.Identifier(admin))
+        )
+        connection.execute(
+            sql.SQL("GRANT rds_iam TO {} WITH ADMIN OPTION, INHERIT FALSE, SET FALSE").format(
+                sql.Identifier(admin)
+            )
+        )
+        if database and database != "postgres":
+            postgres.create_database(connection, database, admin)
+
+
+def _apply(record: dict[str, Any], given: dict[str, Any]) -> None:
+    record.update({name: given[name] for name in SETTABLE if name in given})
+    record.update({shown: given[name] for name, shown in RENAMED.items() if name in given})
+    if "VpcSecurityGroupIds" in given:
+        record["VpcSecurityGroups"] = [
+            {"VpcSecurityGroupId": group, "Status": "active"} for group in given["VpcSecurityGroupIds"]
+        ]
+    if "DBParameterGroupName" in given or "DBParameterGroups" not in record:
+        family = record["EngineVersion"].partition(".")[0]
+        group = given.get("DBParameterGroupName", f"default.postgres{family}")
+        record["DBParameterGroups"] = [{"DBParameterGroupName": group, "ParameterApplyStatus": "in-sync"}]
+    if "DBSubnetGroupName" in given:
+        record["DBSubnetGroup"] = _subnet_group(given["DBSubnetGroupName"])
+
+
+def _subnet_group(name: str) -> dict[str, Any]:
+    try:
+        [group] = client("rds").describe_db_subnet_groups(DBSubnetGroupName=name)["DBSubnetGroups"]
+    except botocore.exceptions.ClientError as error:
+        raise service.error(
+            "DBSubnetGroupNotFoundFault", f"DB subnet group {name} does not exist."
+        ) from error
+    found: dict[str, Any] = group
+    return found
+
+
+def _instance(name: str) -> dict[str, Any]:
+    known = name.rpartition(":")[2].lower()
+    if known not in instances:
+        raise service.error("DBInstanceNotFoundFault", f"DBInstance {name} not found.")
+    return instances[known]
+
+
+def _in_state(request: Request, state: str) -> dict[str, Any]:
+    record = _instance(request.params["DBInstanceIdentifier"])
+    if record["DBInstanceStatus"] != state:
+        raise service.error(
+            "InvalidDBInstanceStateFault",
+            f"Instance {record['DBInstanceIdentifier']} is not in {state} state.",
+        )
+    return record
+
+
+def _shown(record: dict[str, Any]) -> dict[str, Any]:
+    tags = client("rds").list_tags_for_resource(ResourceName=record["DBInstanceArn"])["TagList"]
+    return {**record, "TagList": tags, "DbInstancePort": 0, "LatestRestorableTime": datetime.now(UTC)}
+
+
+def _started(record: dict[str, Any], server: postgres.Server) -> None:
+    servers[record["DBInstanceIdentifier"]] = asdict(server)
+    record["Endpoint"]["Port"] = server.port
+
+
+def _server_name(name: str) -> str:
+    return f"rds-{name}"
+
+
+def _set_password(record: dict[str, Any], password: str) -> None:
+    server = postgres.Server(**servers[record["DBInstanceIdentifier"]])
+    with server.connect() as connection:
+        postgres.create_user(connection, record["MasterUsername"], password)
+
+
+def _manage(record: dict[str, Any], password: str, key: str | None) -> None:
+    """Keep the master password in a secret of RDS' own, as ManageMasterUserPassword asks."""
+    options = {"KmsKeyId": key} if key else {}
+    secret = client("secretsmanager").create_secret(
+        Name=f"rds!{record['DbiResourceId'].lower()}",
+        Description=f"Secret associated with primary RDS DB instance: {record['DBInstanceArn']}",
+        SecretString=json.dumps({"username": record["MasterUsername"], "password": password}),
+        **options,
+    )
+    record["MasterUserSecret"] = {
+        "SecretArn": secret["ARN"],
+        "SecretStatus": "active",
+        **({"KmsKeyId": key} if key else {}),
+    }
+
+
+def _rotate(record: dict[str, Any]) -> None:
+    if "MasterUserSecret" not in record:
+        raise service.error("InvalidParameterCombination", "The master password is not managed by RDS.")
+    password = _password()
+    _set_password(record, password)
+    client("secretsmanager").put_secret_value(
+        SecretId=record["MasterUserSecret"]["SecretArn"],
+        SecretString=json.dumps({"username": record["MasterUsername"], "password": password}),
+    )
+
+
+def _forget_secret(record: dict[str, Any]) -> None:
+    arn = record.pop("MasterUserSecret")["SecretArn"]
+    client("secretsmanager").delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
+
+
+def _password() -> str:
+    letters = string.ascii_letters + string.digits + "!#$%^*-_=+"
+    return "".join(secrets.choice(letters) for _ in range(32))
