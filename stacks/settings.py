@@ -52,7 +52,7 @@ def _vpc_range(value: str) -> str:
 class Section(BaseModel):
     """One table of the configuration file: closed and read-only."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Environment(Section):
@@ -67,6 +67,7 @@ class Environment(Section):
     account_singletons: bool = False
     """Whether this environment owns what an account has once, such as the access analyzer."""
     log_retention_days: LogRetentionDays = 30
+    """How long CloudWatch keeps the logs of every stack."""
 
 
 class Stacks(Section):
@@ -92,6 +93,7 @@ class Network(Section):
     """The VPC."""
 
     cidr: Annotated[str, AfterValidator(_vpc_range)] = "10.20.0.0/16"
+    """Private IPv4 range of the VPC, between /16 and /20."""
     nat: Literal["none", "instance", "gateway"] = "gateway"
     """How private subnets reach the internet: not, over one t4g.nano instance, or over NAT gateways."""
     nat_gateways: int = Field(default=1, ge=1, le=3)
@@ -128,10 +130,15 @@ class Catalog(Section):
     """Glue jobs and crawlers."""
 
     glue_version: Literal["5.0", "5.1"] = "5.1"
+    """5.1 has the Spark version that EMR and the local runtime have."""
     worker_type: Literal["G.1X", "G.2X", "G.4X", "G.8X"] = "G.1X"
+    """Size of a worker: each step doubles its vCPUs and memory, and its price."""
     workers: int = Field(default=2, ge=2, le=299)
+    """Workers of a job run; Glue takes no fewer than 2."""
     job_timeout_minutes: int = Field(default=60, ge=1, le=10080)
+    """Running time after which Glue stops a job run."""
     max_concurrent_runs: int = Field(default=2, ge=1, le=1000)
+    """Runs of one job at a time; one more fails."""
     athena_scan_limit_gb: int = Field(default=10, ge=1, le=7_000_000)
     """How much one Athena query may read before it is cancelled."""
     crawler_schedule: str | None = Field(default=None, pattern=r"^cron\(.+\)$")
@@ -142,15 +149,21 @@ class Database(Section):
     """RDS for PostgreSQL."""
 
     engine_version: str = Field(default="18.4", pattern=r"^\d{2}\.\d{1,2}$")
+    """PostgreSQL version that RDS offers, with its minor part."""
     instance_type: str = Field(default="t4g.micro", pattern=r"^[a-z][a-z0-9-]+\.[a-z0-9]+$")
+    """Instance class without RDS' `db.` in front."""
     name: str = Field(default="flights", pattern=r"^[a-z][a-z0-9_]{0,62}$")
+    """Name of the first database."""
     port: int = Field(default=5433, ge=1150, le=65535)
     """TCP port; another than PostgreSQL's own 5432, which is the first to be probed."""
     storage_gb: int = Field(default=20, ge=20, le=65536)
+    """Storage to begin with; gp3 starts at 20."""
     max_storage_gb: int = Field(default=40, ge=22, le=65536)
     """How far storage grows by itself; RDS wants it at least a tenth above `storage_gb`."""
     multi_az: bool = False
+    """Whether a standby in another zone takes over; it doubles the price."""
     backup_days: int = Field(default=1, ge=1, le=35)
+    """How long automatic backups are kept."""
 
     @model_validator(mode="after")
     def _storage_may_grow(self) -> Database:
@@ -163,10 +176,15 @@ class Warehouse(Section):
     """Redshift Serverless."""
 
     database: str = Field(default=PROJECT, pattern=r"^[a-z][a-z0-9_]{0,63}$")
+    """Name of the first database."""
     base_rpu: int = Field(default=4, ge=4, le=1024)
+    """Capacity that queries start with: 4, or a multiple of 8."""
     max_rpu: int = Field(default=8, ge=4, le=1024)
+    """Capacity that Redshift may scale to: 4, or a multiple of 8."""
     usage_limit_rpu_hours_per_day: int = Field(default=8, ge=1)
+    """RPU hours a day after which the action below is taken."""
     usage_limit_action: Literal["log", "emit-metric", "deactivate"] = "deactivate"
+    """What happens at the limit; `deactivate` refuses queries until the next day."""
 
     @model_validator(mode="after")
     def _capacities(self) -> Warehouse:
@@ -182,13 +200,19 @@ class Spark(Section):
     """EMR on EC2: the cluster that a DAG run starts and that ends itself."""
 
     release: str = Field(default="emr-7.13.0", pattern=r"^emr-7\.\d+\.\d+$")
+    """EMR release; 7.13.0 has the Spark version that Glue 5.1 and the local runtime have."""
     primary_instance_type: str = Field(default="m6g.xlarge", pattern=r"^[a-z0-9-]+\.[a-z0-9]+$")
+    """EC2 type of the primary node."""
     core_instance_type: str = Field(default="m6g.xlarge", pattern=r"^[a-z0-9-]+\.[a-z0-9]+$")
+    """EC2 type of the core and task nodes."""
     min_instances: int = Field(default=1, ge=1, le=1000)
+    """Core nodes to begin with, and the least that managed scaling keeps."""
     max_instances: int = Field(default=3, ge=1, le=1000)
+    """Nodes that managed scaling may reach, the primary not counted."""
     idle_minutes: int = Field(default=10, ge=1, le=10080)
     """Idle time after which the cluster terminates itself."""
     step_concurrency: int = Field(default=1, ge=1, le=256)
+    """Steps that run at a time."""
     standing_cluster: bool = False
     """Whether a cluster stands from deploy on, and bills; otherwise the DAG starts one a run."""
 
@@ -203,11 +227,17 @@ class Streaming(Section):
     """MSK."""
 
     kind: Literal["provisioned", "serverless"] = "provisioned"
+    """Brokers of a chosen size, or MSK Serverless: dearer when idle, nothing to size."""
     kafka_version: Literal["3.8.x", "3.9.x", "4.0.x.kraft"] = "3.8.x"
+    """MSK recommends 3.8.x; the setting counts for provisioned clusters."""
     broker_instance_type: str = Field(default="kafka.t3.small", pattern=r"^kafka\.[a-z0-9]+\.[a-z0-9]+$")
+    """Size of a broker."""
     availability_zones: int = Field(default=2, ge=2, le=3)
+    """Zones that brokers stand in, and replicas of a topic."""
     brokers_per_zone: int = Field(default=1, ge=1, le=10)
+    """MSK wants the same number in each zone."""
     volume_gb: int = Field(default=10, ge=1, le=16384)
+    """Storage of each broker."""
     retention_hours: int = Field(default=72, ge=1)
     """How long a topic keeps its records unless the topic says otherwise."""
 
@@ -218,33 +248,48 @@ class Ingestion(Section):
     airports: tuple[Annotated[str, Field(pattern=r"^[A-Z]{3}$")], ...] = ("EWR", "JFK", "LGA")
     """Origins to ingest, by IATA code."""
     flights_source: str = Field(default="https://transtats.bts.gov/PREZIP", pattern=r"^https?://")
+    """URL of BTS' monthly files, or of a server with their layout."""
     weather_source: str = Field(
         default="https://archive-api.open-meteo.com/v1/archive", pattern=r"^https?://"
     )
+    """URL of Open-Meteo's archive, or of a server that answers as it does."""
     memory_mb: int = Field(default=1024, ge=128, le=10240)
+    """Memory of the functions that fetch; CPU grows with it."""
     timeout_seconds: int = Field(default=900, ge=1, le=900)
+    """Running time of the functions that fetch; Lambda takes no more than 900."""
 
 
 class Orchestration(Section):
     """MWAA and what the DAGs read from the settings."""
 
     airflow_version: str = Field(default="3.0.6", pattern=r"^[23]\.\d+\.\d+$")
+    """Airflow version that MWAA offers."""
     environment_class: Literal[
         "mw1.micro", "mw1.small", "mw1.medium", "mw1.large", "mw1.xlarge", "mw1.2xlarge"
     ] = "mw1.small"
+    """Size of the MWAA environment; mw1.micro has one combined scheduler and worker."""
     min_workers: int = Field(default=1, ge=1, le=25)
+    """Workers that always run."""
     max_workers: int = Field(default=1, ge=1, le=25)
+    """Workers that MWAA may scale to."""
     webserver_access: Literal["PUBLIC_ONLY", "PRIVATE_ONLY"] = "PUBLIC_ONLY"
+    """Whether Airflow's pages answer on the internet (behind IAM) or in the VPC only."""
     schedule: str | None = None
     """Cron expression of the daily batch in UTC; without one the DAG runs when it is triggered."""
     publication_lag_days: int = Field(default=75, ge=0)
     """How far the batch runs behind the calendar, because BTS publishes weeks late."""
     poll_seconds: int = Field(default=30, ge=1, le=300)
+    """How often tasks ask whether a job has ended."""
     retries: int = Field(default=2, ge=0, le=10)
+    """How often Airflow tries a failed task again."""
     lambda_timeout_seconds: int = Field(default=900, ge=1)
+    """How long a task waits for a function."""
     glue_timeout_seconds: int = Field(default=3600, ge=60)
+    """How long a task waits for a Glue job run."""
     emr_timeout_seconds: int = Field(default=7200, ge=60)
+    """How long a task waits for an EMR step."""
     statement_timeout_seconds: int = Field(default=1800, ge=1)
+    """How long a task waits for a Redshift statement."""
 
     @model_validator(mode="after")
     def _workers(self) -> Orchestration:

@@ -1,0 +1,177 @@
+"""What holds for every stack of every environment."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from stacks.requirements import NEEDS
+from tests.stacks.assembly import Assembly, synthesise
+
+ENVIRONMENTS = ["dev", "stage", "prod", "localstack"]
+ALL = {
+    "Security",
+    "Network",
+    "Lake",
+    "Catalog",
+    "Database",
+    "Warehouse",
+    "Streaming",
+    "Spark",
+    "Ingestion",
+    "Orchestration",
+}
+
+
+@pytest.fixture(scope="module", params=ENVIRONMENTS)
+def assembly(request: pytest.FixtureRequest) -> Assembly:
+    return synthesise(request.param)
+
+
+def every_resource(assembly: Assembly) -> dict[str, dict[str, Any]]:
+    return {
+        f"{stack}/{name}": resource
+        for stack in assembly.stacks
+        for name, resource in assembly.template(stack)["Resources"].items()
+    }
+
+
+def of_type(assembly: Assembly, *types: str) -> dict[str, dict[str, Any]]:
+    return {name: each for name, each in every_resource(assembly).items() if each["Type"] in types}
+
+
+def test_dev_stage_and_prod_have_every_stack() -> None:
+    for environment in ("dev", "stage", "prod"):
+        assert set(synthesise(environment).stacks) == ALL
+
+
+def test_localstack_has_what_its_free_edition_deploys() -> None:
+    assembly = synthesise("localstack")
+    lacks = (
+        "AWS::Glue",
+        "AWS::MSK",
+        "AWS::MWAA",
+        "AWS::RDS",
+        "AWS::RedshiftServerless",
+        "AWS::EMR",
+        "AWS::Athena",
+    )
+    lacks += ("AWS::EC2::NatGateway", "AWS::EC2::FlowLog", "Custom::")
+
+    assert set(assembly.stacks) >= {"Security", "Network", "Lake"}
+    types = {resource["Type"] for resource in every_resource(assembly).values()}
+    assert not [each for each in types if each.startswith(lacks)]
+
+
+def test_stacks_are_named_after_project_and_environment(assembly: Assembly) -> None:
+    for name, artifact in assembly.stacks.items():
+        environment = artifact["properties"]["tags"]["environment"]
+        assert artifact["properties"]["stackName"] == f"refstack-{environment}-{name.lower()}"
+        assert artifact["properties"]["tags"]["project"] == "refstack"
+        assert artifact["environment"] == "aws://unknown-account/unknown-region"
+
+
+def test_synth_looks_nothing_up(assembly: Assembly) -> None:
+    assert "missing" not in assembly.manifest
+
+
+def test_stacks_build_on_those_before_them_only(assembly: Assembly) -> None:
+    for name, artifact in assembly.stacks.items():
+        built_on = {each for each in artifact.get("dependencies", ()) if each in ALL}
+        allowed = {each.title() for each in NEEDS.get(name.lower(), ())}
+        assert built_on <= allowed, f"{name} builds on {built_on - allowed}"
+
+
+def test_prod_stacks_are_not_deleted_by_accident() -> None:
+    for artifact in synthesise("prod").stacks.values():
+        assert artifact["properties"]["terminationProtection"] is True
+
+
+def test_every_log_group_is_kept_for_the_set_time_under_our_key(assembly: Assembly) -> None:
+    groups = of_type(assembly, "AWS::Logs::LogGroup")
+    days = {group["Properties"].get("RetentionInDays") for group in groups.values()}
+
+    assert len(days) <= 1
+    assert not [name for name, group in groups.items() if "KmsKeyId" not in group["Properties"]]
+
+
+def test_every_role_is_under_the_boundary(assembly: Assembly) -> None:
+    roles = of_type(assembly, "AWS::IAM::Role")
+
+    assert not [
+        name
+        for name, role in roles.items()
+        if "Boundary" not in json.dumps(role["Properties"].get("PermissionsBoundary"))
+    ]
+
+
+def test_no_security_group_is_open_to_the_world(assembly: Assembly) -> None:
+    rules = [
+        (name, rule)
+        for name, group in of_type(assembly, "AWS::EC2::SecurityGroup").items()
+        for rule in group["Properties"].get("SecurityGroupIngress", ())
+    ]
+    rules += [
+        (name, rule["Properties"])
+        for name, rule in of_type(assembly, "AWS::EC2::SecurityGroupIngress").items()
+    ]
+
+    assert not [name for name, rule in rules if rule.get("CidrIp") == "0.0.0.0/0" or "CidrIpv6" in rule]
+
+
+def test_every_bucket_refuses_plain_http(assembly: Assembly) -> None:
+    buckets = of_type(assembly, "AWS::S3::Bucket")
+    guarded = {
+        f"{name.split('/')[0]}/{policy['Properties']['Bucket']['Ref']}"
+        for name, policy in of_type(assembly, "AWS::S3::BucketPolicy").items()
+        if '"aws:SecureTransport": "false"' in json.dumps(policy)
+    }
+
+    assert set(buckets) <= guarded
+
+
+def test_every_key_rotates(assembly: Assembly) -> None:
+    keys = of_type(assembly, "AWS::KMS::Key").values()
+
+    assert keys
+    assert all(key["Properties"]["EnableKeyRotation"] is True for key in keys)
+
+
+def test_data_stays_without_the_second_key() -> None:
+    stateful = (
+        "AWS::S3::Bucket",
+        "AWS::KMS::Key",
+        "AWS::DynamoDB::Table",
+        "AWS::RDS::DBInstance",
+        "AWS::MSK::Cluster",
+    )
+
+    kept = of_type(synthesise("prod"), *stateful)
+    gone = of_type(synthesise("dev"), *stateful)
+
+    assert {resource["DeletionPolicy"] for resource in kept.values()} <= {"Retain", "Snapshot"}
+    assert {resource["DeletionPolicy"] for resource in gone.values()} == {"Delete"}
+
+
+def test_no_lambda_stands_behind_a_resource_but_the_dag_bucket_deployment(assembly: Assembly) -> None:
+    types = {r["Type"] for r in every_resource(assembly).values() if r["Type"].startswith("Custom::")}
+
+    assert types <= {"Custom::CDKBucketDeployment"}
+
+
+def test_a_template_fits_what_cloudformation_takes(assembly: Assembly) -> None:
+    for stack in assembly.stacks:
+        assert (assembly.path / f"{stack}.template.json").stat().st_size < 1_000_000
+        assert len(assembly.template(stack)["Resources"]) < 500
+
+
+def test_the_same_settings_give_the_same_bytes() -> None:
+    first = synthesise("dev")
+    second = synthesise("dev", network__flow_logs="true")
+
+    assert first.path != second.path
+    for stack in first.stacks:
+        name = f"{stack}.template.json"
+        assert (first.path / name).read_bytes() == (second.path / name).read_bytes()

@@ -1,0 +1,86 @@
+"""Streaming: MSK for IAM clients over TLS, provisioned or serverless."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.stacks.assembly import synthesise_core
+
+CLUSTER = "AWS::MSK::Cluster"
+SERVERLESS = "AWS::MSK::ServerlessCluster"
+
+
+def server_properties(**overrides: str) -> dict[str, str]:
+    text = synthesise_core(**overrides).only("AWS::MSK::Configuration", stack="Streaming")["ServerProperties"]
+    return dict(line.split("=", 1) for line in text.splitlines())
+
+
+def test_brokers_take_iam_clients_over_tls_only() -> None:
+    cluster = synthesise_core().only(CLUSTER, stack="Streaming")
+
+    assert cluster["ClientAuthentication"] == {
+        "Sasl": {"Iam": {"Enabled": True}},
+        "Unauthenticated": {"Enabled": False},
+    }
+    assert cluster["EncryptionInfo"]["EncryptionInTransit"] == {"ClientBroker": "TLS", "InCluster": True}
+    assert "DataKey" in str(cluster["EncryptionInfo"]["EncryptionAtRest"])
+
+
+@pytest.mark.parametrize("zones", [2, 3])
+def test_brokers_are_a_multiple_of_their_zones(zones: int) -> None:
+    assembly = synthesise_core(streaming__availability_zones=str(zones), streaming__brokers_per_zone="2")
+    cluster = assembly.only(CLUSTER, stack="Streaming")
+
+    assert len(cluster["BrokerNodeGroupInfo"]["ClientSubnets"]) == zones
+    assert cluster["NumberOfBrokerNodes"] == 2 * zones
+
+
+@pytest.mark.parametrize("zones", [2, 3])
+def test_one_zone_may_fail_and_writers_still_write(zones: int) -> None:
+    properties = server_properties(streaming__availability_zones=str(zones))
+
+    assert int(properties["default.replication.factor"]) == zones
+    assert int(properties["min.insync.replicas"]) == zones - 1
+    assert properties["unclean.leader.election.enable"] == "false"
+    assert properties["auto.create.topics.enable"] == "false"
+
+
+def test_retention_is_the_settings() -> None:
+    assert server_properties(streaming__retention_hours="5")["log.retention.hours"] == "5"
+
+
+def test_the_cluster_runs_the_configuration_made_for_its_version() -> None:
+    assembly = synthesise_core()
+    cluster = assembly.only(CLUSTER, stack="Streaming")
+    configuration = assembly.only("AWS::MSK::Configuration", stack="Streaming")
+
+    assert configuration["KafkaVersionsList"] == [cluster["KafkaVersion"]]
+    assert cluster["ConfigurationInfo"]["Revision"]["Fn::GetAtt"][1] == "LatestRevision.Revision"
+
+
+def test_broker_logs_go_to_a_group_of_ours() -> None:
+    assembly = synthesise_core()
+    logs = assembly.only(CLUSTER, stack="Streaming")["LoggingInfo"]["BrokerLogs"]["CloudWatchLogs"]
+    group = assembly.only("AWS::Logs::LogGroup", stack="Streaming")
+
+    assert logs["Enabled"] is True
+    assert group["LogGroupName"] == "/aws/vendedlogs/msk/refstack-dev-streaming"
+
+
+def test_a_serverless_cluster_takes_iam_clients_only() -> None:
+    assembly = synthesise_core(streaming__kind="serverless")
+    cluster = assembly.only(SERVERLESS, stack="Streaming")
+
+    assert cluster["ClientAuthentication"] == {"Sasl": {"Iam": {"Enabled": True}}}
+    assert len(cluster["VpcConfigs"][0]["SubnetIds"]) == 2
+    assert assembly.resources(CLUSTER) == {}
+    assert assembly.resources("AWS::MSK::Configuration") == {}
+
+
+@pytest.mark.parametrize("kind", ["provisioned", "serverless"])
+def test_nobody_is_let_in_before_a_client_writes_a_rule(kind: str) -> None:
+    assembly = synthesise_core(streaming__kind=kind)
+    group = assembly.only("AWS::EC2::SecurityGroup", stack="Streaming")
+
+    assert "SecurityGroupIngress" not in group
+    assert assembly.resources("AWS::EC2::SecurityGroupIngress", stack="Streaming") == {}
