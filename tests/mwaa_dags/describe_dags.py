@@ -1,0 +1,156 @@
+"""Run by Airflow's own Python: parse a DAG folder, write what Airflow sees as JSON.
+
+describe_dags.py <DAG folder> <output file>, with the variable `refstack` on standard input.
+
+While it parses, connections and variables are out of reach: a DAG file that does work then fails here.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+SETTINGS = json.loads(sys.stdin.read())
+FOLDER, OUTPUT = sys.argv[1:]
+XCOMS: dict[str, Any] = {
+    "plan": {
+        "start": "2013-01-30",
+        "end": "2013-02-02",
+        "run_key": "manual__1",
+        "last_raw_keys": ["flights/last", "weather/last"],
+    },
+    "transform.create_cluster": "j-CLUSTER",
+    "transform.submit_steps": ["s-DIMENSIONS", "s-FACTS"],
+    "transform.read_cluster_request": {"Name": "batch-manual__1"},
+    "ingest.flights": ['{"rows": 3}', '{"rows": 4}'],
+    "warehouse.count_rows": [],
+}
+
+
+class TaskInstance:
+    """As much of a task instance as rendering needs: the XComs of the tasks before it."""
+
+    def __init__(self, task: Any) -> None:
+        self.task = task
+
+    def xcom_pull(self, task_ids: Any, key: str = "return_value", **_: Any) -> Any:
+        [task_id] = [task_ids] if isinstance(task_ids, str) else task_ids
+        value = XCOMS[task_id]
+        return value if key == "return_value" else value[key]
+
+
+def refuse(*_: Any, **__: Any) -> None:
+    raise AssertionError("work at parse time: a connection or a variable was asked for")
+
+
+def rendered(dag: Any, task: Any) -> dict[str, Any]:
+    """The task's template fields as a run of the range above would see them."""
+    task = task.prepare_for_execution()
+    context = {"ti": TaskInstance(task), "task": task, "run_id": "manual__1", "params": {}}
+    try:
+        task.render_template_fields(context, dag.get_template_env())
+    except (jinja2.TemplateError, ValueError) as error:
+        return {"error": f"{type(error).__name__}: {error}"}
+    return {name: getattr(task, name, None) for name in task.template_fields}
+
+
+def limits(task: Any) -> dict[str, Any]:
+    """What a task's pre-execute hook makes of its poll interval and timeouts."""
+    task = task.prepare_for_execution()
+    hook = task._pre_execute_hook
+    if hook is None:
+        return {}
+    hook({"ti": TaskInstance(task)})
+    found = {
+        name: getattr(task, name, None) for name in ("poke_interval", "job_poll_interval", "poll_interval")
+    }
+    return {**found, "execution_timeout": task.execution_timeout, "timeout": getattr(task, "timeout", None)}
+
+
+def described(dag: Any, task: Any) -> dict[str, Any]:
+    from airflow.sdk.definitions.mappedoperator import MappedOperator
+
+    mapped = isinstance(task, MappedOperator)
+    arguments = task.partial_kwargs if mapped else vars(task)
+    return {
+        "operator": task.operator_class.__name__ if mapped else type(task).__name__,
+        "bases": [base.__name__ for base in (task.operator_class if mapped else type(task)).__mro__],
+        "mapped": mapped,
+        "upstream": sorted(task.upstream_task_ids),
+        "teardown": task.is_teardown,
+        "setup": task.is_setup,
+        "fails_the_run": bool(getattr(task, "on_failure_fail_dagrun", False)),
+        "title": task.task_display_name,
+        "retries": task.retries,
+        "retry_delay": task.retry_delay,
+        "backoff": task.retry_exponential_backoff,
+        "execution_timeout": task.execution_timeout,
+        "mode": getattr(task, "mode", None),
+        "connection": arguments.get("aws_conn_id"),
+        "botocore": arguments.get("botocore_config"),
+        "rendered": {} if mapped or task.operator_name.startswith("@") else rendered(dag, task),
+        "limits": {} if mapped else limits(task),
+    }
+
+
+def main() -> None:
+    from airflow.models.dagbag import DagBag
+    from airflow.sdk import Variable
+    from airflow.serialization.serialized_objects import SerializedDAG
+
+    connect = socket.socket.connect
+    socket.socket.connect = refuse
+    Variable.get = refuse
+    DagBag(FOLDER, include_examples=False)
+    # Airflow's own modules are imported now, as they are in a DAG processor. What is left is the files' own.
+    started = time.perf_counter()
+    bag = DagBag(FOLDER, include_examples=False)
+    parse_seconds = time.perf_counter() - started
+    socket.socket.connect = connect
+    Variable.get = lambda *_, **__: SETTINGS
+
+    from refstack_dags.redshift_script import statements
+
+    dags = {}
+    for dag in bag.dags.values():
+        stored = SerializedDAG.from_dict(SerializedDAG.to_dict(dag))
+        following = stored.next_dagrun_info(None)
+        dags[dag.dag_id] = {
+            "title": dag.dag_display_name,
+            "doc": dag.doc_md,
+            "tags": sorted(dag.tags),
+            "catchup": dag.catchup,
+            "max_active_runs": dag.max_active_runs,
+            "params": dag.params.dump(),
+            "schedule": stored.timetable.summary,
+            "first_run_after": None if following is None else following.run_after,
+            "tasks": {task.task_id: described(dag, task) for task in dag.tasks},
+        }
+    document = json.dumps(
+        {
+            "errors": bag.import_errors,
+            "parse_seconds": parse_seconds,
+            "dags": dags,
+            "split": {name: statements(script) for name, script in SCRIPTS.items()},
+        },
+        default=lambda value: value.total_seconds() if hasattr(value, "total_seconds") else str(value),
+    )
+    Path(OUTPUT).write_text(document)
+
+
+SCRIPTS = {
+    "two": "delete from a;\ninsert into a select 1;\n",
+    "literal": "insert into a values ('x;y', 'it''s');select \"odd;name\" from b;",
+    "comments": "-- first; of all\nselect 1;\n/* then; that */\n-- the end\n",
+    "nothing": "-- nothing\n;;",
+}
+
+
+if __name__ == "__main__":
+    main()
