@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import Tags
 from aws_cdk import aws_emr as emr
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ssm as ssm
@@ -17,6 +16,7 @@ from stacks.constructs.emr_roles import node_role, service_role
 from stacks.constructs.emr_security import MANAGED_POLICY_TAG, EmrSecurityGroups
 from stacks.constructs.job_assets import JobAsset
 from stacks.constructs.stack import PlatformStack
+from stacks.constructs.standing_cluster import StandingCluster
 from stacks.lake import LakeStack
 from stacks.network import NetworkStack
 from stacks.security import SecurityStack
@@ -81,7 +81,8 @@ class SparkStack(PlatformStack):
             string_value=self.to_json_string(request),
         )
         if settings.spark.standing_cluster:
-            self._standing_cluster(request)
+            cluster = StandingCluster(self, "Cluster", request=request)
+            cluster.node.add_dependency(self.node_role, self.service_role, self._groups)
 
     def _asset(self, name: str, path: Path) -> JobAsset:
         asset = JobAsset(self, "".join(word.title() for word in name.split("_")), path=path)
@@ -216,63 +217,6 @@ class SparkStack(PlatformStack):
             "owner": self.settings.environment.owner,
         }
 
-    def _standing_cluster(self, request: dict[str, Any]) -> None:
-        """The same cluster as a resource of the stack: it has no idle end, and bills until it is deleted."""
-        groups = {group["InstanceRole"]: group for group in request["Instances"]["InstanceGroups"]}
-        instances = {role: _group_property(group) for role, group in groups.items()}
-        cluster = emr.CfnCluster(
-            self,
-            "Cluster",
-            name=request["Name"],
-            release_label=request["ReleaseLabel"],
-            log_uri=request["LogUri"],
-            applications=[
-                emr.CfnCluster.ApplicationProperty(name=each["Name"]) for each in request["Applications"]
-            ],
-            instances=emr.CfnCluster.JobFlowInstancesConfigProperty(
-                master_instance_group=instances["MASTER"],
-                core_instance_group=instances["CORE"],
-                ec2_subnet_id=request["Instances"]["Ec2SubnetId"],
-                emr_managed_master_security_group=request["Instances"]["EmrManagedMasterSecurityGroup"],
-                emr_managed_slave_security_group=request["Instances"]["EmrManagedSlaveSecurityGroup"],
-                service_access_security_group=request["Instances"]["ServiceAccessSecurityGroup"],
-                keep_job_flow_alive_when_no_steps=True,
-                termination_protected=False,
-            ),
-            job_flow_role=request["JobFlowRole"],
-            service_role=request["ServiceRole"],
-            security_configuration=request["SecurityConfiguration"],
-            managed_scaling_policy=emr.CfnCluster.ManagedScalingPolicyProperty(
-                compute_limits=emr.CfnCluster.ComputeLimitsProperty(
-                    unit_type="Instances",
-                    minimum_capacity_units=self.settings.spark.min_instances,
-                    maximum_capacity_units=self.settings.spark.max_instances,
-                )
-            ),
-            scale_down_behavior=request["ScaleDownBehavior"],
-            step_concurrency_level=request["StepConcurrencyLevel"],
-            ebs_root_volume_size=request["EbsRootVolumeSize"],
-            visible_to_all_users=True,
-            bootstrap_actions=[
-                emr.CfnCluster.BootstrapActionConfigProperty(
-                    name=action["Name"],
-                    script_bootstrap_action=emr.CfnCluster.ScriptBootstrapActionConfigProperty(
-                        path=action["ScriptBootstrapAction"]["Path"],
-                        args=action["ScriptBootstrapAction"]["Args"],
-                    ),
-                )
-                for action in request["BootstrapActions"]
-            ],
-            configurations=[
-                emr.CfnCluster.ConfigurationProperty(
-                    classification=each["Classification"], configuration_properties=each["Properties"]
-                )
-                for each in request["Configurations"]
-            ],
-        )
-        Tags.of(cluster).add(MANAGED_POLICY_TAG, "true")
-        cluster.node.add_dependency(self.node_role, self.service_role, self._groups)
-
 
 def _group(name: str, role: str, instance_type: str, count: int) -> dict[str, Any]:
     return {
@@ -282,12 +226,3 @@ def _group(name: str, role: str, instance_type: str, count: int) -> dict[str, An
         "InstanceCount": count,
         "Market": "ON_DEMAND",
     }
-
-
-def _group_property(group: dict[str, Any]) -> emr.CfnCluster.InstanceGroupConfigProperty:
-    return emr.CfnCluster.InstanceGroupConfigProperty(
-        name=group["Name"],
-        instance_type=group["InstanceType"],
-        instance_count=group["InstanceCount"],
-        market=group["Market"],
-    )
