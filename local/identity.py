@@ -47,6 +47,7 @@ def install() -> None:
     _record_calls(Journal(home() / "callers.jsonl"))
     _name_resources()
     _let_services_assume_roles()
+    _count_loopback_as_encrypted()
 
 
 def call_context() -> tuple[str, str, str, str]:
@@ -114,6 +115,12 @@ def _record_calls(journal: Journal) -> None:
 
     iam_actions.extract_iam_action = remember_action
     ministack_app._dispatch_service_request = recorded
+
+
+def _count_loopback_as_encrypted() -> None:
+    """Evaluate aws:SecureTransport as on AWS' own endpoints, reached by TLS, not as on plain loopback."""
+    pin = ministack_app.pin_request_origin
+    ministack_app.pin_request_origin = lambda address, _encrypted: pin(address, True)
 
 
 def _name_resources() -> None:
