@@ -19,7 +19,7 @@ from local.layout import REGION, gateway_url
 
 ROOT_KEY = "test"
 ROOT_SECRET = "test"  # noqa: S105 - what every local emulator takes
-"""Credentials of the account's root user; the gateway checks signatures against them."""
+"""Credentials of the account's root user."""
 SESSION_SECONDS = 12 * 3600
 RENEW_BEFORE_SECONDS = 600.0
 
