@@ -85,8 +85,8 @@ def create(
     """Make an empty server called `name`, start it and wait until it answers.
 
     `settings` are PostgreSQL's, beyond those of every server; `authentication` is how passwords are kept and
-    asked for, `scram-sha-256` or `md5`. `preferred_port` is taken if it is free. What a server of this name left behind is deleted. Raises
-    RuntimeError with the end of the log when the server does not come up.
+    asked for, `scram-sha-256` or `md5`. `preferred_port` is taken if it is free. What a server of this name
+    left behind is deleted. Raises RuntimeError with the end of the log when the server does not come up.
     """
     drop(name)
     folder = _folder(name)
@@ -98,7 +98,7 @@ def create(
     with tempfile.NamedTemporaryFile("w", dir=folder.parent, suffix=".password") as file:
         file.write(password)
         file.flush()
-        argv = [
+        argv: list[str | Path] = [
             *(_binary("initdb"), "--pgdata", folder, "--username", owner, "--pwfile", file.name),
             *(
                 "--auth",
@@ -118,13 +118,20 @@ def create(
 
 
 def start(server: Server) -> Server:
-    """Start a server that was created and stopped; return it, on another port if its own is taken, once it answers."""
+    """Start a server that was created and stopped; return it, on another port if its own is taken."""
     processes.stop(server.name)
     _folder(server.name).joinpath("postmaster.pid").unlink(missing_ok=True)
     server = replace(server, port=processes.free_port(server.port))
     chosen = {**SETTINGS, **server.settings}
     settings = [part for key, value in chosen.items() for part in ("-c", f"{key}={value}")]
-    argv = [_binary("postgres"), "-D", _folder(server.name), "-p", str(server.port), *settings]
+    argv: list[str | Path] = [
+        _binary("postgres"),
+        "-D",
+        _folder(server.name),
+        "-p",
+        str(server.port),
+        *settings,
+    ]
     process = processes.spawn(server.name, _unprivileged(argv), env=_environment())
     deadline = time.monotonic() + READY_SECONDS
     while True:
@@ -155,11 +162,11 @@ def create_user(
 ) -> None:
     """Create a role that may log in, or change the attributes and the password of the one that exists.
 
-    `attributes` are PostgreSQL's own keywords, e.g. "CREATEDB". Without a password nobody can log in as the role.
+    `attributes` are PostgreSQL's own keywords, e.g. "CREATEDB". Without a password nobody can log in.
     """
     known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone()
     verb = sql.SQL("ALTER ROLE {}" if known else "CREATE ROLE {}").format(sql.Identifier(name))
-    words = [sql.SQL(word) for word in ("LOGIN", *attributes)]  # type: ignore[arg-type]
+    words = [sql.SQL(word) for word in ("LOGIN", *attributes)]
     secret = sql.SQL("PASSWORD {}").format(sql.NULL if password is None else sql.Literal(password))
     connection.execute(sql.SQL(" ").join([verb, *words, secret]))
 

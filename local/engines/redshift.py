@@ -1,4 +1,4 @@
-"""A Redshift Serverless namespace's engine: a PostgreSQL server with Redshift's functions and views, and endpoints."""
+"""A Redshift namespace's engine: a PostgreSQL server with Redshift's functions and views, and endpoints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""COPY from S3: Redshift's rules about roles, prefixes, columns and types, and the rows as PostgreSQL takes them."""
+"""COPY from S3: Redshift's rules about roles, prefixes, columns and types, and the rows for PostgreSQL."""
 
 from __future__ import annotations
 

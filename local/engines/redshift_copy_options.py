@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from local.engines.redshift_functions import rewrite
-from local.engines.redshift_lexer import Token, Unsupported, closing, literal, name_of
+from local.engines.redshift_lexer import Token, UnsupportedError, closing, literal, name_of
 from local.engines.redshift_refusals import syntax_error
 
 Format = Literal["text", "csv", "parquet"]
@@ -77,7 +77,7 @@ _TEXT_FLAGS = {
 
 
 def parse_copy(tokens: Sequence[Token]) -> CopyCommand:
-    """The command that significant tokens of a COPY spell; raises Unsupported."""
+    """The command that significant tokens of a COPY spell; raises UnsupportedError."""
     rest = list(tokens[1:])
     name, rest = _target(rest)
     columns = None
@@ -95,18 +95,18 @@ def parse_copy(tokens: Sequence[Token]) -> CopyCommand:
         )
     command = CopyCommand(name, literal(rest[1]), columns)
     if not command.source.startswith("s3://"):
-        raise Unsupported(
+        raise UnsupportedError(
             f"The source {command.source} of the load is not supported", "Only s3:// sources are emulated."
         )
     _options(command, rest[2:])
     if not command.authorised:
-        raise Unsupported(
+        raise UnsupportedError(
             "Must specify IAM_ROLE or credentials for COPY",
             "Name the role: IAM_ROLE 'arn:…' or IAM_ROLE DEFAULT.",
             "42601",
         )
     if command.format == "parquet" and command.text_options:
-        raise Unsupported(
+        raise UnsupportedError(
             f"{command.text_options[0].upper()} argument is not supported for PARQUET based COPY",
             "Parquet carries its own types and compression.",
         )
@@ -170,7 +170,7 @@ def _options(command: CopyCommand, rest: list[Token]) -> None:
             command.accept_invalid = text or "?"
             used = _text_option(command, word, used if text else 1)
         elif word == "trimblanks" or word == "ignoreblanklines":
-            raise Unsupported(
+            raise UnsupportedError(
                 f"COPY option {word.upper()} is not emulated", "Clean the files before loading."
             )
         elif word == "encoding" and value is not None and value.word in {"utf8", ""}:
@@ -184,18 +184,18 @@ def _options(command: CopyCommand, rest: list[Token]) -> None:
         elif word in {"comprows", "readratio"} and value is not None:
             pass
         elif word == "acceptanydate" or word == "roundec":
-            raise Unsupported(
+            raise UnsupportedError(
                 f"COPY option {word.upper()} is not emulated", "Clean the files before loading."
             )
         elif word in _NOT_EMULATED:
-            raise Unsupported(
+            raise UnsupportedError(
                 f"COPY with {word.upper()} is not emulated", "Load Parquet or CSV with an IAM role."
             )
         else:
             raise syntax_error(rest[0].text, "COPY knows no such option.")
         rest = rest[used:]
     if not 0 <= command.max_error <= MOST_ERRORS:
-        raise Unsupported(f"MAXERROR must be between 0 and {MOST_ERRORS}", "Lower it.", "22023")
+        raise UnsupportedError(f"MAXERROR must be between 0 and {MOST_ERRORS}", "Lower it.", "22023")
 
 
 def _is_format(token: Token) -> bool:
@@ -204,7 +204,7 @@ def _is_format(token: Token) -> bool:
 
 def _set_format(command: CopyCommand, word: str) -> None:
     if word in {"avro", "orc", "json"}:
-        raise Unsupported(f"COPY FORMAT {word.upper()} is not emulated", "Load Parquet or CSV.")
+        raise UnsupportedError(f"COPY FORMAT {word.upper()} is not emulated", "Load Parquet or CSV.")
     command.format = word  # type: ignore[assignment]
 
 
@@ -218,5 +218,5 @@ def _character(text: str) -> str:
     if text.isdigit() and len(text) == 3:
         return chr(int(text, 8))
     if len(text) != 1:
-        raise Unsupported("COPY delimiter must be a single character", "Choose one.", "22023")
+        raise UnsupportedError("COPY delimiter must be a single character", "Choose one.", "22023")
     return text

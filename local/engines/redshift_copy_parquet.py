@@ -31,11 +31,11 @@ _NAMES = {
 
 
 def rows(
-    command: CopyCommand,
-    table: str,
+    _command: CopyCommand,
+    _table: str,
     columns: Sequence[Column],
     objects: Sequence[S3Object],
-    reject: Callable[[Reject], None],
+    _reject: Callable[[Reject], None],
 ) -> Iterator[bytes]:
     """The rows of Parquet files as chunks of CSV. No row is rejected by itself: any fault ends the load."""
     for item in objects:
@@ -79,12 +79,12 @@ def compatible(found: pa.DataType, column: Column) -> bool:
     if kind in {"int2", "int4"}:
         return found in {pa.int8(), pa.int16(), pa.int32()}
     if kind in {"varchar", "bpchar"}:
-        return pa.types.is_string(found) or pa.types.is_large_string(found) or pa.types.is_binary(found)
+        return bool(pa.types.is_string(found) or pa.types.is_large_string(found) or pa.types.is_binary(found))
     if kind in {"timestamp", "timestamptz"}:
-        return pa.types.is_timestamp(found)
+        return bool(pa.types.is_timestamp(found))
     if kind == "numeric" and column.precision is not None:
         precision, scale = column.precision
-        return pa.types.is_decimal(found) and found.scale == scale and found.precision <= precision
+        return bool(pa.types.is_decimal(found) and found.scale == scale and found.precision <= precision)
     same = {
         "int8": pa.int64(),
         "float4": pa.float32(),
@@ -110,8 +110,8 @@ def _values(array: pa.Array, column: Column, item: S3Object) -> pa.Array:
         if longest > column.size:
             raise CopyError(
                 "Spectrum Scan Error",
-                f"The length of the data column {column.name} is longer than the length defined in the table. "
-                f"Table: {column.size}, Data: {longest}, File name: {item.url}",
+                f"The length of the data column {column.name} is longer than the length defined in the "
+                f"table. Table: {column.size}, Data: {longest}, File name: {item.url}",
             )
     if column.kind == "int2" and (pc.max(pc.abs(array.cast(pa.int64()))).as_py() or 0) > SMALLINT:
         raise CopyError(

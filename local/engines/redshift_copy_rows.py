@@ -1,4 +1,4 @@
-"""What COPY's readers share: the target's columns, the objects, refused lines, and rows as CSV for PostgreSQL."""
+"""What COPY's readers share: the target's columns, the objects, refused lines, rows as CSV."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class CopyError(Exception):
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the target: its PostgreSQL type, and `size`: bytes of a character type, (precision, scale)."""
+    """A column of the target: its PostgreSQL type, and `size`, the bytes of a character type."""
 
     name: str
     kind: str

@@ -45,7 +45,7 @@ _FORMAT_PARTS = [
 ]  # fmt: skip
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A value that its column cannot take: Redshift's error code and reason."""
 
     def __init__(self, code: int, reason: str) -> None:
@@ -61,7 +61,7 @@ def rows(
     objects: Sequence[S3Object],
     reject: Callable[[Reject], None],
 ) -> Iterator[bytes]:
-    """The good rows of text files as chunks of CSV; bad lines go to `reject`, too many of them end the load."""
+    """The good rows of text files as chunks of CSV; bad lines go to `reject`, too many end the load."""
     rejected = 0
     converters = [converter(column, command) for column in columns]
     for item in objects:
@@ -71,7 +71,7 @@ def rows(
         for line, fields in _records(command, item):
             try:
                 values = _row(fields, columns, converters, command)
-            except _BadField as bad:
+            except _BadFieldError as bad:
                 rejected += 1
                 raw = (command.delimiter or ("," if command.format == "csv" else "|")).join(fields)[
                     :RAW_LINE_BYTES
@@ -90,8 +90,8 @@ def rows(
                 )
                 if rejected > command.max_error:
                     raise CopyError(
-                        f"Load into table '{table.rpartition('.')[2]}' failed.  Check 'sys_load_error_detail' system "
-                        "table for details",
+                        f"Load into table '{table.rpartition('.')[2]}' failed.  "
+                        "Check 'sys_load_error_detail' system table for details",
                         f"{item.url} line {line}, column {bad.column}: {bad.reason}",
                     ) from bad
                 continue
@@ -106,7 +106,7 @@ def rows(
             yield _flush(chunk)
 
 
-class _BadField(Exception):
+class _BadFieldError(Exception):
     def __init__(self, column: str, kind: str, value: str, code: int, reason: str) -> None:
         super().__init__(reason)
         self.column, self.kind, self.value, self.code, self.reason = column, kind, value, code, reason
@@ -142,11 +142,11 @@ def _row(
     fields: list[str], columns: Sequence[Column], converters: Sequence[Converter], command: CopyCommand
 ) -> list[str | None]:
     if len(fields) > len(columns):
-        raise _BadField("", "", "", 1202, "Extra column(s) found")
+        raise _BadFieldError("", "", "", 1202, "Extra column(s) found")
     if len(fields) < len(columns):
         if not command.fill_record:
             missing = columns[len(fields)]
-            raise _BadField(missing.name, missing.kind, "", 1201, "Delimiter not found")
+            raise _BadFieldError(missing.name, missing.kind, "", 1201, "Delimiter not found")
         fields = fields + ["\\N" if command.null is None else command.null] * (len(columns) - len(fields))
     null = "\\N" if command.null is None else command.null
     values: list[str | None] = []
@@ -159,14 +159,14 @@ def _row(
         )
         if absent:
             if column.required:
-                raise _BadField(column.name, column.kind, field, 1213, "Missing data for not-null field")
+                raise _BadFieldError(column.name, column.kind, field, 1213, "Missing data for not-null field")
             values.append(None)
             continue
         try:
             values.append(convert(field))
-        except Refused as refused:
+        except RefusedError as refused:
             kind = _KIND_NAMES.get(column.kind, column.kind)
-            raise _BadField(column.name, kind, field, refused.code, refused.reason) from refused
+            raise _BadFieldError(column.name, kind, field, refused.code, refused.reason) from refused
     return values
 
 
@@ -251,9 +251,9 @@ def _integer(value: str, bits: int) -> str:
     if not re.fullmatch(r"[+-]?\d+", text):
         bad = re.search(r"[^\d+-]", text)
         at = bad.start() if bad else 0
-        raise Refused(1207, f"Invalid digit, Value '{text[at : at + 1]}', Pos {at}, Type: Integer")
+        raise RefusedError(1207, f"Invalid digit, Value '{text[at : at + 1]}', Pos {at}, Type: Integer")
     if not -(2**bits) <= int(text) < 2**bits:
-        raise Refused(1207, "Overflow for the column's integer type")
+        raise RefusedError(1207, "Overflow for the column's integer type")
     return text
 
 
@@ -261,7 +261,7 @@ def _characters(value: str, size: int, command: CopyCommand) -> str:
     encoded = value.encode()
     if len(encoded) > size:
         if not command.truncate_columns:
-            raise Refused(1204, "String length exceeds DDL length")
+            raise RefusedError(1204, "String length exceeds DDL length")
         value = encoded[:size].decode("utf-8", "ignore")
     return value or _EMPTY
 
@@ -270,9 +270,9 @@ def _number(value: str) -> str:
     try:
         number = Decimal(value.strip())
     except InvalidOperation as error:
-        raise Refused(1207, f"Invalid digit, Value '{value[:1]}', Pos 0, Type: Decimal") from error
+        raise RefusedError(1207, f"Invalid digit, Value '{value[:1]}', Pos 0, Type: Decimal") from error
     if not number.is_finite():
-        raise Refused(1207, f"Invalid digit, Value '{value[:1]}', Pos 0, Type: Decimal")
+        raise RefusedError(1207, f"Invalid digit, Value '{value[:1]}', Pos 0, Type: Decimal")
     return value.strip()
 
 
@@ -280,14 +280,14 @@ def _float(value: str) -> str:
     try:
         float(value)
     except ValueError as error:
-        raise Refused(1208, f"Invalid digit, Value '{value[:1]}', Pos 0, Type: Double") from error
+        raise RefusedError(1208, f"Invalid digit, Value '{value[:1]}', Pos 0, Type: Double") from error
     return value.strip()
 
 
 def _boolean(value: str) -> str:
     known = _BOOLEANS.get(value.strip().lower())
     if known is None:
-        raise Refused(1210, "Unknown boolean format")
+        raise RefusedError(1210, "Unknown boolean format")
     return known
 
 
@@ -302,7 +302,9 @@ def _date(value: str, form: str | None) -> str:
             return datetime.fromisoformat(text).date().isoformat()
         return datetime.strptime(text, python_format(form)).date().isoformat()
     except ValueError as error:
-        raise Refused(1205, f"Invalid Date Format - value does not match {form or 'YYYY-MM-DD'}") from error
+        raise RefusedError(
+            1205, f"Invalid Date Format - value does not match {form or 'YYYY-MM-DD'}"
+        ) from error
 
 
 def _timestamp(value: str, form: str | None) -> str:
@@ -320,7 +322,7 @@ def _timestamp(value: str, form: str | None) -> str:
         return datetime.strptime(text, python_format(form)).isoformat(sep=" ")
     except ValueError as error:
         shown = form or "YYYY-MM-DD HH24:MI:SS"
-        raise Refused(1206, f"Invalid timestamp format or value [{shown}]") from error
+        raise RefusedError(1206, f"Invalid timestamp format or value [{shown}]") from error
 
 
 def python_format(form: str) -> str:

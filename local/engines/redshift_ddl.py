@@ -1,4 +1,4 @@
-"""CREATE TABLE and ALTER TABLE: Redshift's types and attributes in PostgreSQL's terms, and what is remembered of them.
+"""CREATE TABLE and ALTER TABLE: Redshift's types and attributes in PostgreSQL's terms.
 
 Distribution, sort keys, encodings and keys that Redshift does not enforce have no place in PostgreSQL: they
 go to pg_catalog.redshift_tables, from which the system views answer.
@@ -14,7 +14,7 @@ from typing import Any
 from local.engines.redshift_functions import rewrite
 from local.engines.redshift_lexer import (
     Token,
-    Unsupported,
+    UnsupportedError,
     closing,
     name_of,
     quote,
@@ -92,7 +92,7 @@ def block(statements: Sequence[str]) -> str:
 
 
 def create_table(tokens: Sequence[Token]) -> str:
-    """PostgreSQL's statement for a CREATE TABLE, with or without AS; raises Unsupported."""
+    """PostgreSQL's statement for a CREATE TABLE, with or without AS; raises UnsupportedError."""
     rest = significant(tokens)
     position = 1
     while rest[position].word != "table":
@@ -129,7 +129,7 @@ def create_table(tokens: Sequence[Token]) -> str:
 
 
 def alter_table(tokens: Sequence[Token]) -> str:
-    """PostgreSQL's statement for an ALTER TABLE; raises Unsupported."""
+    """PostgreSQL's statement for an ALTER TABLE; raises UnsupportedError."""
     rest = significant(tokens)
     name, position = _table_name(rest, 2)
     action = words(rest[position:])
@@ -168,32 +168,36 @@ def column_type(tokens: Sequence[Token]) -> tuple[str, int | None]:
     base = " ".join(word for word in found[: found.index("(")] if word) if "(" in found else " ".join(found)
     size = render(tokens[found.index("(") + 1 : found.index(")")]).lower() if "(" in found else ""
     if "[" in found:
-        raise Unsupported(f'type "{render(tokens)}" is not supported', "Redshift has no arrays; use SUPER.")
+        raise UnsupportedError(
+            f'type "{render(tokens)}" is not supported', "Redshift has no arrays; use SUPER."
+        )
     if base in UNSUPPORTED_TYPES or base in SERIAL_TYPES:
         instead = "IDENTITY" if base in SERIAL_TYPES else "VARCHAR or SUPER"
-        raise Unsupported(
+        raise UnsupportedError(
             f'type "{base}" is not supported', f"Redshift has no such column type; use {instead}."
         )
     if base in NOT_EMULATED_TYPES:
-        raise Unsupported(f'type "{base}" is not emulated', "Real Redshift has it.")
+        raise UnsupportedError(f'type "{base}" is not emulated', "Real Redshift has it.")
     if base in {"varchar", "nvarchar", "character varying", "text"}:
         length = LONGEST_VARCHAR if size == "max" else int(size or 256)
         if base == "text":
             length = 256
         if length > LONGEST_VARCHAR:
-            raise Unsupported(
+            raise UnsupportedError(
                 f"length for type character varying cannot exceed {LONGEST_VARCHAR}", "Shorten it.", "22023"
             )
         return f"varchar({length})", length
     if base in {"char", "nchar", "character", "bpchar"}:
         length = int(size or (256 if base == "bpchar" else 1))
         if length > 4096:
-            raise Unsupported("length for type character cannot exceed 4096", "Use VARCHAR.", "22023")
+            raise UnsupportedError("length for type character cannot exceed 4096", "Use VARCHAR.", "22023")
         return f"char({length})", length
     if base in {"numeric", "decimal"}:
         precision, _, scale = (size or "18,0").partition(",")
         if int(precision) > 38:
-            raise Unsupported(f"NUMERIC precision {precision} must be between 1 and 38", "Lower it.", "22023")
+            raise UnsupportedError(
+                f"NUMERIC precision {precision} must be between 1 and 38", "Lower it.", "22023"
+            )
         return f"numeric({precision},{scale.strip() or 0})", None
     return ("jsonb", None) if base == "super" else (" ".join(token.text for token in tokens), None)
 
@@ -247,7 +251,7 @@ def _column(tokens: Sequence[Token], table: Table) -> str:
             table.sortkeys, rest = [*(table.sortkeys or []), name], rest[1:]
         elif word == "collate":
             if following_words[:1] != ["case_sensitive"] and following_words[:1] != ["cs"]:
-                raise Unsupported("COLLATE CASE_INSENSITIVE is not emulated", "Compare LOWER(column).")
+                raise UnsupportedError("COLLATE CASE_INSENSITIVE is not emulated", "Compare LOWER(column).")
             rest = rest[2:]
         elif word == "not" and following_words[:1] == ["null"]:
             required, rest = True, rest[2:]
@@ -286,10 +290,10 @@ def _column(tokens: Sequence[Token], table: Table) -> str:
 
 def _length_check(name: str, length: int) -> str:
     constraint = _quoted(f"{name}_bytes"[-63:])
-    column = _quoted(name)
-    return (
-        f"CONSTRAINT {constraint} CHECK (octet_length({column}) <= {length} OR redshift_too_long({length}))"
+    too_long = (
+        f"CASE WHEN octet_length({_quoted(name)}) > {length} THEN redshift_too_long({length}) ELSE true END"
     )
+    return f"CONSTRAINT {constraint} CHECK ({too_long})"
 
 
 def _type_end(tokens: Sequence[Token]) -> int:
@@ -377,7 +381,9 @@ def _alter_column(name: str, rest: Sequence[Token]) -> str:
         raise syntax_error(tokens[1].text, "Redshift alters a column's TYPE or ENCODE only.")
     kind, length = column_type(tokens[2:])
     if length is None or not kind.startswith("varchar"):
-        raise Unsupported("ALTER COLUMN TYPE is for VARCHAR only", "Make a new column and copy the values.")
+        raise UnsupportedError(
+            "ALTER COLUMN TYPE is for VARCHAR only", "Make a new column and copy the values."
+        )
     constraint = _quoted(f"{column}_bytes"[-63:])
     return (
         f"ALTER TABLE {name} DROP CONSTRAINT IF EXISTS {constraint}, "

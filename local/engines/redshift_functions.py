@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from local.engines.redshift_lexer import (
     Token,
-    Unsupported,
+    UnsupportedError,
     closing,
     fold,
     following,
@@ -24,7 +24,7 @@ from local.engines.redshift_lexer import (
 
 Tokens = list[Token]
 Rewrite = Callable[[list[Tokens], Sequence[Token], int], tuple[Tokens, int]]
-"""(arguments, all tokens, index of the closing parenthesis) → replacement, index of the first token after it."""
+"""(arguments, all tokens, index of the closing parenthesis) → replacement, index of the token after it."""
 
 DATE_PARTS = frozenset(
     [
@@ -177,10 +177,10 @@ def _code(template: str, *parts: Tokens) -> Tokens:
 def _date_part_first(name: str, count: int) -> Rewrite:
     """A function whose first argument may be the bare name of a date part."""
 
-    def call(arguments: list[Tokens], tokens: Sequence[Token], end: int) -> tuple[Tokens, int]:
+    def call(arguments: list[Tokens], _: Sequence[Token], end: int) -> tuple[Tokens, int]:
         first = significant(arguments[0])
         if len(arguments) != count or not first:
-            raise Unsupported(
+            raise UnsupportedError(
                 f"function {name} does not exist", f"{name.upper()} takes {count} arguments.", "42883"
             )
         part: Tokens = [Token("string", quote(first[0].word))] if _is_part(first) else rewrite(arguments[0])
@@ -200,16 +200,18 @@ def _is_part(argument: Tokens) -> bool:
     if len(argument) != 1 or argument[0].kind != "word":
         return False
     if argument[0].word not in DATE_PARTS:
-        raise Unsupported(
+        raise UnsupportedError(
             f'unit "{argument[0].text}" not recognized', "It is no date part of Redshift.", "22023"
         )
     return True
 
 
-def _decode(arguments: list[Tokens], tokens: Sequence[Token], end: int) -> tuple[Tokens, int]:
+def _decode(arguments: list[Tokens], _: Sequence[Token], end: int) -> tuple[Tokens, int]:
     """DECODE(x, a, b, …[, default]), where NULL equals NULL."""
     if len(arguments) < 3:
-        raise Unsupported("function decode does not exist", "DECODE takes at least three arguments.", "42883")
+        raise UnsupportedError(
+            "function decode does not exist", "DECODE takes at least three arguments.", "42883"
+        )
     value, *rest = [rewrite(argument) for argument in arguments]
     result = _code("CASE")
     while len(rest) > 1:
@@ -217,10 +219,10 @@ def _decode(arguments: list[Tokens], tokens: Sequence[Token], end: int) -> tuple
     return result + (_code(" ELSE {} END", rest[0]) if rest else _code(" END")), end + 1
 
 
-def _convert(arguments: list[Tokens], tokens: Sequence[Token], end: int) -> tuple[Tokens, int]:
+def _convert(arguments: list[Tokens], _: Sequence[Token], end: int) -> tuple[Tokens, int]:
     """CONVERT(type, expression)."""
     if len(arguments) != 2:
-        raise Unsupported(
+        raise UnsupportedError(
             "function convert does not exist", "CONVERT takes a type and an expression.", "42883"
         )
     return rewrite(_code("CAST({} AS {})", arguments[1], arguments[0])), end + 1
@@ -229,13 +231,15 @@ def _convert(arguments: list[Tokens], tokens: Sequence[Token], end: int) -> tupl
 def _median(arguments: list[Tokens], tokens: Sequence[Token], end: int) -> tuple[Tokens, int]:
     after = following(tokens, end)
     if after < len(tokens) and tokens[after].word == "over":
-        raise Unsupported("MEDIAN as a window function is not emulated", "Aggregate in a subquery and join.")
+        raise UnsupportedError(
+            "MEDIAN as a window function is not emulated", "Aggregate in a subquery and join."
+        )
     return _code("percentile_cont(0.5) WITHIN GROUP (ORDER BY {})", rewrite(arguments[0])), end + 1
 
 
-def _nvl2(arguments: list[Tokens], tokens: Sequence[Token], end: int) -> tuple[Tokens, int]:
+def _nvl2(arguments: list[Tokens], _: Sequence[Token], end: int) -> tuple[Tokens, int]:
     if len(arguments) != 3:
-        raise Unsupported("function nvl2 does not exist", "NVL2 takes three arguments.", "42883")
+        raise UnsupportedError("function nvl2 does not exist", "NVL2 takes three arguments.", "42883")
     parts = [rewrite(argument) for argument in arguments]
     return _code("CASE WHEN ({}) IS NOT NULL THEN {} ELSE {} END", *parts), end + 1
 
@@ -243,7 +247,9 @@ def _nvl2(arguments: list[Tokens], tokens: Sequence[Token], end: int) -> tuple[T
 def _ratio_to_report(arguments: list[Tokens], tokens: Sequence[Token], end: int) -> tuple[Tokens, int]:
     opening = following(tokens, following(tokens, end))
     if opening >= len(tokens) or tokens[following(tokens, end)].word != "over" or tokens[opening].word != "(":
-        raise Unsupported("RATIO_TO_REPORT requires an OVER clause", "Add OVER (PARTITION BY …).", "42601")
+        raise UnsupportedError(
+            "RATIO_TO_REPORT requires an OVER clause", "Add OVER (PARTITION BY …).", "42601"
+        )
     last = closing(tokens, opening)
     value, window = rewrite(arguments[0]), rewrite(tokens[opening + 1 : last])
     return _code("(({})::float8 / NULLIF(SUM({}) OVER ({}), 0))", value, value, window), last + 1
@@ -265,10 +271,12 @@ def _listagg(arguments: list[Tokens], tokens: Sequence[Token], end: int) -> tupl
         order = rewrite(tokens[opening + 1 : end])
         after = following(tokens, end)
         if distinct:
-            # PostgreSQL orders a DISTINCT aggregate by its argument only: compare the text that is aggregated.
+            # PostgreSQL orders a DISTINCT aggregate by its argument only: order by the text.
             order = _distinct_order(order, value)
     if after < len(tokens) and tokens[after].word == "over":
-        raise Unsupported("LISTAGG as a window function is not emulated", "Aggregate in a subquery and join.")
+        raise UnsupportedError(
+            "LISTAGG as a window function is not emulated", "Aggregate in a subquery and join."
+        )
     head = "string_agg(DISTINCT " if distinct else "string_agg("
     return _code(head + "({})::text, ({})::text {})", value, delimiter, order), end + 1
 
@@ -276,7 +284,7 @@ def _listagg(arguments: list[Tokens], tokens: Sequence[Token], end: int) -> tupl
 def _distinct_order(order: Tokens, value: Tokens) -> Tokens:
     by = words(order)
     if "".join(by[2:]).removesuffix("desc").removesuffix("asc") != "".join(words(value)):
-        raise Unsupported(
+        raise UnsupportedError(
             "LISTAGG DISTINCT ordered by another expression is not emulated",
             "Order by the aggregated expression.",
         )
@@ -289,7 +297,7 @@ CALLS: dict[str, Rewrite] = {
     "datediff": _date_part_first("datediff", 3),
     "date_diff": _date_part_first("datediff", 3),
     "date_part": _date_part_first("redshift_date_part", 2),
-    "date_part_year": lambda arguments, tokens, end: (
+    "date_part_year": lambda arguments, _, end: (
         _code("redshift_date_part('year',{})", rewrite(arguments[0])),
         end + 1,
     ),

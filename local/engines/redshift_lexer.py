@@ -1,4 +1,4 @@
-"""Redshift SQL as tokens: what lies inside a string, a comment or a quoted name is one token, never rewritten."""
+"""Redshift SQL as tokens: a string, a comment or a quoted name is one token, which nothing rewrites."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
-class Unsupported(Exception):
+class UnsupportedError(Exception):
     """Redshift itself, or its emulation, refuses a statement.
 
-    `message` reads like Redshift's own error, `sentence` says what is meant and what to do instead, `sqlstate`
-    is the error's code.
+    `message` reads like Redshift's own error, `sentence` says what is meant and what to do instead,
+    `sqlstate` is the error's code.
     """
 
     def __init__(self, message: str, sentence: str, sqlstate: str = "0A000") -> None:
@@ -60,14 +60,14 @@ def tokenize(sql: str) -> list[Token]:
     """The tokens of `sql`; joined, their texts give `sql` again.
 
     Strings have backslash escapes, as Redshift reads them; comments nest; dollar-quoted text is a string.
-    Raises Unsupported for a string, a quoted name or a comment that does not end.
+    Raises UnsupportedError for a string, a quoted name or a comment that does not end.
     """
     tokens: list[Token] = []
     position = 0
     while position < len(sql):
         match = _PATTERN.match(sql, position)
         if match is None:
-            raise Unsupported("syntax error", f"Character {position} cannot be read.", "42601")
+            raise UnsupportedError("syntax error", f"Character {position} cannot be read.", "42601")
         kind, end = str(match.lastgroup), match.end()
         if kind == "block":
             kind, end = "comment", _comment_end(sql, position)
@@ -130,13 +130,13 @@ def preceding(tokens: Sequence[Token], index: int) -> int:
 
 
 def closing(tokens: Sequence[Token], opening: int) -> int:
-    """Index of the parenthesis that closes the one at `opening`; Unsupported when there is none."""
+    """Index of the parenthesis that closes the one at `opening`; UnsupportedError when there is none."""
     depth = 0
     for index in range(opening, len(tokens)):
         depth += (tokens[index].word == "(") - (tokens[index].word == ")")
         if depth == 0:
             return index
-    raise Unsupported('syntax error at or near "("', "The parenthesis is not closed.", "42601")
+    raise UnsupportedError('syntax error at or near "("', "The parenthesis is not closed.", "42601")
 
 
 def name_of(token: Token) -> str:
@@ -181,5 +181,5 @@ def _comment_end(sql: str, start: int) -> int:
     raise _unterminated("/* comment", sql[start:])
 
 
-def _unterminated(what: str, rest: str) -> Unsupported:
-    return Unsupported(f'unterminated {what} at or near "{rest[:40]}"', "Close it.", "42601")
+def _unterminated(what: str, rest: str) -> UnsupportedError:
+    return UnsupportedError(f'unterminated {what} at or near "{rest[:40]}"', "Close it.", "42601")

@@ -1,10 +1,10 @@
-"""What Redshift refuses although PostgreSQL would take it, found among tokens, never in strings or comments."""
+"""What Redshift refuses although PostgreSQL would take it, found among tokens: not in strings or comments."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from local.engines.redshift_lexer import Token, Unsupported, words
+from local.engines.redshift_lexer import Token, UnsupportedError, words
 
 STATEMENTS: dict[tuple[str, ...], str] = {
     ("create", "index"): "Redshift has no indexes; choose a SORTKEY instead",
@@ -96,13 +96,13 @@ FUNCTIONS = {
 OPERATORS = {"->", "->>", "#>", "#>>", "@>", "<@"}
 
 
-def syntax_error(near: str, sentence: str) -> Unsupported:
+def syntax_error(near: str, sentence: str) -> UnsupportedError:
     """Redshift's error for what its parser cannot read at `near`."""
-    return Unsupported(f'syntax error at or near "{near}"', sentence, "42601")
+    return UnsupportedError(f'syntax error at or near "{near}"', sentence, "42601")
 
 
 def refuse(tokens: Sequence[Token]) -> None:
-    """Raise Unsupported when a statement holds what Redshift does not know."""
+    """Raise UnsupportedError when a statement holds what Redshift does not know."""
     found = words(tokens)
     plain = (
         [word for word in found if word not in {"or", "replace"}] if found[:2] == ["create", "or"] else found
@@ -110,11 +110,11 @@ def refuse(tokens: Sequence[Token]) -> None:
     for start, sentence in STATEMENTS.items():
         if tuple(plain[: len(start)]) == start:
             text = " ".join(start).upper()
-            raise Unsupported(f'SQL command "{text}" not supported on Redshift', f"{sentence}.")
+            raise UnsupportedError(f'SQL command "{text}" not supported on Redshift', f"{sentence}.")
     if "language" in found:
         language = found[found.index("language") + 1 :][:1]
         if language and language[0].startswith("plpython"):
-            raise Unsupported(
+            raise UnsupportedError(
                 "Python user-defined functions are not supported",
                 "Redshift has had none since June 2026; use SQL or a Lambda.",
             )
@@ -135,26 +135,26 @@ def _refuse_at(found: list[str], index: int, word: str, depth: int) -> None:
     if word == "filter" and after == ["(", "where"]:
         raise syntax_error("(", "Redshift has no FILTER clause; aggregate a CASE expression.")
     if word == "distinct" and after[:1] == ["on"] and after[1:] == ["("]:
-        raise Unsupported("SELECT DISTINCT ON is not supported", "Use ROW_NUMBER and QUALIFY.")
+        raise UnsupportedError("SELECT DISTINCT ON is not supported", "Use ROW_NUMBER and QUALIFY.")
     if word == "lateral" and before in {",", "join", "from", "cross"}:
         raise syntax_error("lateral", "Redshift has no LATERAL joins.")
     if word == "tablesample":
         raise syntax_error("tablesample", "Redshift has no TABLESAMPLE; use WHERE RANDOM() < x.")
     if word == "for" and after[:1] and after[0] in {"update", "share"} and found[0] in {"select", "with"}:
-        raise Unsupported("SELECT FOR UPDATE is not supported", "Redshift locks whole tables; use LOCK.")
+        raise UnsupportedError("SELECT FOR UPDATE is not supported", "Redshift locks whole tables; use LOCK.")
     if word == "array" and after[:1] == ["["]:
         raise syntax_error("[", "Redshift has no arrays; use a SUPER value.")
     if word in OPERATORS:
-        raise Unsupported(
+        raise UnsupportedError(
             f"operator does not exist: {word}",
             "Redshift has no JSON operators; use JSON_EXTRACT_PATH_TEXT.",
             "42883",
         )
     if after[:1] == ["("] and before != "." and word in FUNCTIONS:
-        raise Unsupported(f"function {word} does not exist", f"{FUNCTIONS[word]}.", "42883")
+        raise UnsupportedError(f"function {word} does not exist", f"{FUNCTIONS[word]}.", "42883")
     cast = before == "::" or (before == "as" and _inside_cast(found, index))
     if cast and word in UNSUPPORTED_TYPES - CATALOG_TYPES:
-        raise Unsupported(
+        raise UnsupportedError(
             f'type "{word}" is not supported', "Redshift has no such type; VARCHAR or SUPER may do."
         )
     if cast and after == ["[", "]"]:

@@ -1,4 +1,4 @@
-"""One client's session with a Redshift endpoint: what it says is translated, what the server answers passes."""
+"""One client's session with an endpoint: what it says is translated, what the server answers passes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import psycopg
 from local.engines import redshift_copy
 from local.engines.redshift_copy_rows import CopyError, Reject
 from local.engines.redshift_lexer import quote
-from local.engines.redshift_sql import Statement, Unsupported, translate
+from local.engines.redshift_sql import Statement, UnsupportedError, translate
 from local.layout import HOST
 from local.services.clients import client
 
@@ -23,10 +23,11 @@ SERVER_VERSION = b"8.0.2"
 SESSION_NAME = "RedshiftIamRoleSession"
 INSERT_ERROR = """
 INSERT INTO pg_catalog.redshift_load_errors
-    (query, pid, userid, table_id, starttime, filename, line_number, colname, col_type, raw_field_value, raw_line,
-     err_code, err_reason)
+    (query, pid, userid, table_id, starttime, filename, line_number, colname, col_type, raw_field_value,
+     raw_line, err_code, err_reason)
 SELECT coalesce((SELECT max(query) FROM pg_catalog.redshift_loads), 0) + 1, %s,
-    (SELECT oid FROM pg_roles WHERE rolname = %s), %s, now() AT TIME ZONE 'UTC', %s, %s, %s, %s, %s, %s, %s, %s
+    (SELECT oid FROM pg_roles WHERE rolname = %s), %s, now() AT TIME ZONE 'UTC', %s, %s, %s, %s, %s, %s,
+    %s, %s
 """
 
 
@@ -42,7 +43,7 @@ class Loading:
 
 
 class Session:
-    """The two directions of a connection. The server's answers are read in one task, the client's words in another."""
+    """A connection's two directions: one task reads the server's answers, another the client's words."""
 
     def __init__(
         self,
@@ -83,7 +84,7 @@ class Session:
             with contextlib.suppress(asyncio.CancelledError, ConnectionError, asyncio.IncompleteReadError):
                 await answers
 
-    # --- from the server -------------------------------------------------------------------------------------
+    # --- from the server --------------------
 
     async def _answers(self) -> None:
         try:
@@ -154,7 +155,7 @@ class Session:
             fields = {key: value for key, value in fields.items() if key in b"SVCMDH"}
         return b"".join(key + value + b"\0" for key, value in fields.items()) + b"\0"
 
-    # --- from the client -------------------------------------------------------------------------------------
+    # --- from the client --------------------
 
     async def _requests(self) -> None:
         while True:
@@ -196,7 +197,7 @@ class Session:
         try:
             statements = translate(text.decode())
             if len(statements) > 1:
-                raise Unsupported(
+                raise UnsupportedError(
                     "cannot insert multiple commands into a prepared statement",
                     "Send them one by one.",
                     "42601",
@@ -204,12 +205,12 @@ class Session:
             prepared = statements[0] if statements else Statement("", "")
             if prepared.copy is not None:
                 if not self._idle:
-                    raise Unsupported(
+                    raise UnsupportedError(
                         "COPY in a pipeline is not emulated", "Wait for the statements before it."
                     )
                 target = await self._describe(prepared)
             postgres = target.statement(prepared.copy) if prepared.copy and target else prepared.postgres
-        except (Unsupported, CopyError) as error:
+        except (UnsupportedError, CopyError) as error:
             postgres = _raise(error)
             prepared, target = Statement(text.decode(), postgres), None
         self._prepared[name] = (prepared, target)
@@ -220,7 +221,7 @@ class Session:
     async def _simple_query(self, sql: str) -> None:
         try:
             statements = translate(sql)
-        except Unsupported as error:
+        except UnsupportedError as error:
             statements = [Statement(sql, _raise(error))]
         if any(item.copy or item.alone or item.commits for item in statements):
             await self._one_by_one(statements)
@@ -242,16 +243,7 @@ class Session:
         self._failed = False
         for item in statements:
             if item.alone and self._status != b"I":
-                item = Statement(
-                    item.text,
-                    _raise(
-                        Unsupported(
-                            f"{(item.tag or item.text.split()[0]).upper()} cannot run inside a transaction block",
-                            "Commit first.",
-                            "25001",
-                        )
-                    ),
-                )
+                item = Statement(item.text, _raise(_inside_transaction(item)))
             await self._run(item)
             if self._failed:
                 break
@@ -300,7 +292,7 @@ class Session:
         finally:
             self._captured = None
 
-    # --- COPY ------------------------------------------------------------------------------------------------
+    # --- COPY --------------------
 
     async def _describe(self, statement: Statement) -> redshift_copy.Target:
         assert statement.copy is not None
@@ -336,17 +328,16 @@ class Session:
         if rejects:
             await asyncio.to_thread(self._record, loading, rejects)
         self._server_writer.write(end)
-        # In the extended protocol the client's own Sync, held back until now, follows; a Flush makes the server answer.
+        # In the extended protocol the client's Sync is still held back: only a Flush makes the server answer.
         self._server_writer.write(_message(b"H", b""))
         await self._server_writer.drain()
 
     async def _after_load(self, loading: Loading) -> None:
         self._loading = None
         if loading.error is None and self._idle and self._status in b"IT" and not self._failed:
-            source = loading.statement.copy.source if loading.statement.copy else ""
-            await self._capture(
-                f"SELECT pg_catalog.redshift_loaded({loading.target.oid}::regclass, {quote(source)}, {loading.lines})"
-            )
+            source = quote(loading.statement.copy.source) if loading.statement.copy else "''"
+            where = f"{loading.target.oid}::regclass, {source}, {loading.lines}"
+            await self._capture(f"SELECT pg_catalog.redshift_loaded({where})")
 
     def _aws(self) -> redshift_copy.Namespace:
         def roles() -> tuple[list[str], str | None]:
@@ -372,16 +363,21 @@ class Session:
         ) as connection:
             connection.cursor().executemany(
                 INSERT_ERROR,
-                [
-                    (self._pid, session[1], loading.target.oid, item.file, item.line, item.column, item.kind, item.value,
-                     item.raw, item.code, item.reason)
-                    for item in rejects
-                ],
-            )  # fmt: skip
+                [(self._pid, session[1], loading.target.oid, *_reported(item)) for item in rejects],
+            )
+
+
+def _reported(item: Reject) -> tuple[str | int, ...]:
+    return (item.file, item.line, item.column, item.kind, item.value, item.raw, item.code, item.reason)
+
+
+def _inside_transaction(item: Statement) -> UnsupportedError:
+    name = (item.tag or item.text.split()[0]).upper()
+    return UnsupportedError(f"{name} cannot run inside a transaction block", "Commit first.", "25001")
 
 
 def _role_arn(item: str) -> str:
-    """The ARN in one of a namespace's roles: the API shows `IamRole(applyStatus=in-sync, iamRoleArn=arn:…)`."""
+    """The ARN in a namespace's role, which the API shows as `IamRole(applyStatus=…, iamRoleArn=arn:…)`."""
     return item.partition("iamRoleArn=")[2].rstrip(")") or item
 
 

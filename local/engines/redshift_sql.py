@@ -10,7 +10,7 @@ from local.engines.redshift_ddl import alter_table, create_table
 from local.engines.redshift_functions import rewrite
 from local.engines.redshift_lexer import (
     Token,
-    Unsupported,
+    UnsupportedError,
     literal,
     quote,
     render,
@@ -21,7 +21,7 @@ from local.engines.redshift_lexer import (
 )
 from local.engines.redshift_refusals import refuse, syntax_error
 
-__all__ = ["Statement", "Unsupported", "translate"]
+__all__ = ["Statement", "UnsupportedError", "translate"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Statement:
 
 
 def translate(sql: str) -> list[Statement]:
-    """The statements of a script, in order; empty ones are left out. Raises Unsupported."""
+    """The statements of a script, in order; empty ones are left out. Raises UnsupportedError."""
     pieces = split(tokenize(sql))
     return [statement(piece) for piece in pieces if words(piece) or any(not token.silent for token in piece)]
 
@@ -137,7 +137,7 @@ def _create_user(tokens: Sequence[Token]) -> str:
 def _password(token: Token) -> str:
     text = literal(token)
     if len(text) < 8 and not text.startswith("md5"):
-        raise Unsupported("password must be at least 8 characters", "Lengthen it.", "22023")
+        raise UnsupportedError("password must be at least 8 characters", "Lengthen it.", "22023")
     return text
 
 
@@ -155,13 +155,12 @@ def _create_role(tokens: Sequence[Token]) -> str:
 
 def _grant(tokens: Sequence[Token]) -> str:
     """GRANT and REVOKE, where Redshift says ROLE before the name of a database role."""
-    kept = list(tokens)
     found = words(tokens)
-    for index, word in enumerate(found):
-        if word in {"drop", "alter", "assumerole"} and index < found.index("on" if "on" in found else "to"):
-            raise Unsupported(f"GRANT {word.upper()} is not emulated", "The owner of a table may do it.")
-    without = [token for token in kept if token.word != "role"]
-    return render(rewrite(without))
+    privileges = found[found.index("grant" if "grant" in found else "revoke") + 1 :]
+    for word in privileges[: privileges.index("on")] if "on" in privileges else privileges[:1]:
+        if word in {"drop", "alter", "assumerole"}:
+            raise UnsupportedError(f"GRANT {word.upper()} is not emulated", "The owner of a table may do it.")
+    return render(rewrite([token for token in tokens if token.word != "role"]))
 
 
 def _create_schema(tokens: Sequence[Token]) -> str:
@@ -173,7 +172,7 @@ def _create_schema(tokens: Sequence[Token]) -> str:
 def _create_database(tokens: Sequence[Token]) -> str:
     rest = significant(tokens)
     if any(token.word == "collate" for token in rest):
-        raise Unsupported("a database's collation is not emulated", "Leave COLLATE out.")
+        raise UnsupportedError("a database's collation is not emulated", "Leave COLLATE out.")
     return render(rewrite(tokens))
 
 
@@ -201,10 +200,10 @@ def _create_view(tokens: Sequence[Token]) -> str:
 
 
 def _merge(tokens: Sequence[Token]) -> str:
-    """MERGE in Redshift's only form: one WHEN MATCHED (UPDATE or DELETE) and one WHEN NOT MATCHED (INSERT)."""
+    """MERGE in Redshift's only form: one WHEN MATCHED (UPDATE, DELETE), one WHEN NOT MATCHED (INSERT)."""
     found = words(tokens)
     if found[-2:] == ["remove", "duplicates"]:
-        raise Unsupported("MERGE … REMOVE DUPLICATES is not emulated", "Write both WHEN clauses.")
+        raise UnsupportedError("MERGE … REMOVE DUPLICATES is not emulated", "Write both WHEN clauses.")
     matched = [index for index, word in enumerate(found) if word == "when"]
     kinds = [found[index + 1] for index in matched]
     if sorted(kinds) != ["matched", "not"]:
@@ -246,7 +245,7 @@ def _set(tokens: Sequence[Token]) -> str:
         "false",
         "'off'",
     }:
-        raise Unsupported("case-sensitive identifiers are not emulated", "Write names in lower case.")
+        raise UnsupportedError("case-sensitive identifiers are not emulated", "Write names in lower case.")
     if rest[at].word in _REDSHIFT_SETTINGS:
         head = " ".join(token.text for token in rest[:at])
         return f"{head} redshift.{' '.join(token.text for token in rest[at:])}"
@@ -265,7 +264,7 @@ def _delete(tokens: Sequence[Token]) -> str:
 def _select(tokens: Sequence[Token]) -> str:
     found = words(tokens)
     if found[1:2] == ["top"]:
-        raise Unsupported("SELECT TOP is not emulated", "Use LIMIT.")
+        raise UnsupportedError("SELECT TOP is not emulated", "Use LIMIT.")
     made = render(rewrite(tokens))
     return _without_qualify(made) if "qualify" in found else made
 

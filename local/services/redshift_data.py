@@ -220,6 +220,8 @@ def _start(request: Request, sqls: list[str], *, batch: bool) -> dict[str, Any]:
         if token and token in tokens:
             return _started(statements[tokens[token]])
         identifier, now = str(uuid.uuid4()), _now()
+        fresh = {"Status": "SUBMITTED", "CreatedAt": now, "UpdatedAt": now, "HasResultSet": False}
+        fresh |= dict.fromkeys(("Duration", "ResultRows", "ResultSize"), -1)
         record: dict[str, Any] = {
             "Id": identifier,
             "WorkgroupName": workgroup["workgroupName"],
@@ -230,22 +232,15 @@ def _start(request: Request, sqls: list[str], *, batch: bool) -> dict[str, Any]:
             "QueryString": sqls[0] if not batch else None,
             "QueryParameters": given.get("Parameters"),
             "ResultFormat": given.get("ResultFormat", "JSON"),
-            "Status": "SUBMITTED",
-            "CreatedAt": now,
-            "UpdatedAt": now,
-            "Duration": -1,
-            "ResultRows": -1,
-            "ResultSize": -1,
-            "HasResultSet": False,
+            **fresh,
             "batch": batch,
             "caller": request.caller,
         }
         if batch:
             record["SubStatements"] = [
-                {"Id": f"{identifier}:{number}", "QueryString": sql, "Status": "SUBMITTED", "CreatedAt": now, "UpdatedAt": now,
-                 "Duration": -1, "ResultRows": -1, "ResultSize": -1, "HasResultSet": False}
+                {"Id": f"{identifier}:{number}", "QueryString": sql, **fresh}
                 for number, sql in enumerate(sqls, start=1)
-            ]  # fmt: skip
+            ]
         statements[identifier] = record
         if token:
             tokens[token] = identifier

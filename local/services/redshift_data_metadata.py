@@ -1,4 +1,4 @@
-"""The Data API's answers about databases, schemas, tables and columns, from the catalog of the caller's session."""
+"""The Data API's answers about databases, schemas, tables and columns, from the caller's session."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def list_databases(connection: Connection, given: dict[str, Any]) -> dict[str, A
 def list_schemas(connection: Connection, given: dict[str, Any]) -> dict[str, Any]:
     """Names of the schemas that match SchemaPattern."""
     rows = connection.execute(
-        "SELECT nspname FROM pg_namespace WHERE nspname LIKE %s AND nspname NOT LIKE 'pg^_t%%' ESCAPE '^' ORDER BY 1",
+        "SELECT nspname FROM pg_namespace WHERE nspname LIKE %s AND nspname !~ '^pg_t' ORDER BY 1",
         [given.get("SchemaPattern", "%")],
     ).fetchall()
     return _page("Schemas", [row[0] for row in rows], given)

@@ -14,7 +14,7 @@ import psycopg
 from psycopg.pq import ExecStatus
 
 from local.engines import redshift
-from local.engines.redshift_lexer import Token, Unsupported, quote, render, split, tokenize, words
+from local.engines.redshift_lexer import Token, UnsupportedError, quote, render, split, tokenize, words
 from local.services.clients import client
 from local.services.redshift_serverless import endpoint_port, server_of
 
@@ -74,7 +74,7 @@ def run(record: dict[str, Any], connection: psycopg.Connection[Any], sqls: Seque
                 connection.execute("COMMIT")
         outcome = {"Status": "FINISHED"}
     except Exception as error:
-        if not isinstance(error, (psycopg.Error, Unsupported)):
+        if not isinstance(error, (psycopg.Error, UnsupportedError)):
             log.exception("statement %s", record["Id"])
         cancelled = bool(record.get("cancelled"))
         outcome = {"Status": "ABORTED" if cancelled else "FAILED", "Error": message(error)}
@@ -93,7 +93,7 @@ def run(record: dict[str, Any], connection: psycopg.Connection[Any], sqls: Seque
 
 def _run_one(part: dict[str, Any], connection: psycopg.Connection[Any], sql: str) -> None:
     if sum(1 for piece in split(tokenize(sql)) if words(piece)) > 1:
-        raise Unsupported(
+        raise UnsupportedError(
             "cannot insert multiple commands into a prepared statement", "Use BatchExecuteStatement.", "42601"
         )
     started = time.monotonic_ns()
@@ -130,7 +130,7 @@ def _run_one(part: dict[str, Any], connection: psycopg.Connection[Any], sql: str
 def with_parameters(sql: str, parameters: Sequence[dict[str, str]]) -> str:
     """`sql` with each `:name` outside strings and comments replaced by its value as a literal.
 
-    Raises Unsupported for a parameter that is not used, or a name that has no value.
+    Raises UnsupportedError for a parameter that is not used, or a name that has no value.
     """
     if not parameters:
         return sql
@@ -141,7 +141,7 @@ def with_parameters(sql: str, parameters: Sequence[dict[str, str]]) -> str:
         after = tokens[index + 1] if index + 1 < len(tokens) else Token("space", "")
         if token.word == ":" and after.kind == "word":
             if after.text not in values:
-                raise Unsupported(
+                raise UnsupportedError(
                     f"Parameters list doesn't contain :{after.text}", "Give it a value.", "42601"
                 )
             used.add(after.text)
@@ -152,7 +152,7 @@ def with_parameters(sql: str, parameters: Sequence[dict[str, str]]) -> str:
         index += 1
     unused = sorted(set(values) - used)
     if unused:
-        raise Unsupported(
+        raise UnsupportedError(
             f"Parameters list contains unused parameters: {unused[0]}", "Leave it out.", "42601"
         )
     return render(made)

@@ -1,4 +1,4 @@
-"""Redshift Serverless: namespaces on PostgreSQL servers, workgroups with a real endpoint, usage limits, credentials."""
+"""Redshift Serverless: namespaces on PostgreSQL servers, workgroups with a real endpoint, usage limits."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def endpoint_port(workgroup: str) -> int:
     return int(_workgroup(workgroup)["endpoint"]["port"])
 
 
-# --- namespaces ----------------------------------------------------------------------------------------------
+# --- namespaces --------------------
 
 
 @service.operation("CreateNamespace")
@@ -171,7 +171,7 @@ def delete_namespace(request: Request) -> dict[str, Any]:
     return {"namespace": shown}
 
 
-# --- workgroups ----------------------------------------------------------------------------------------------
+# --- workgroups --------------------
 
 
 @service.operation("CreateWorkgroup")
@@ -277,7 +277,7 @@ def get_credentials(request: Request) -> dict[str, Any]:
     }
 
 
-# --- usage limits and tags -----------------------------------------------------------------------------------
+# --- usage limits and tags --------------------
 
 
 @service.operation("CreateUsageLimit")
@@ -295,16 +295,12 @@ def create_usage_limit(request: Request) -> dict[str, Any]:
         ):
             raise service.error("ConflictException", "A usage limit of this type and period exists.")
         identifier = str(uuid.uuid4())
-        limit = {
+        limit: dict[str, Any] = {
             "usageLimitId": identifier,
             "usageLimitArn": _arn(request, "usagelimit", identifier),
             "breachAction": "log",
             "period": period,
-            **{
-                key: given[key]
-                for key in ("amount", "breachAction", "resourceArn", "usageType")
-                if key in given
-            },
+            **{key: given[key] for key in _LIMIT_FIELDS if key in given},
         }
         usage_limits[identifier] = limit
     return {"usageLimit": limit}
@@ -386,6 +382,9 @@ def workgroup_arn(request: Request) -> str:
     """The workgroup that policies are held against."""
     record = workgroups.get(request.params.get("workgroupName", ""))
     return record["workgroupArn"] if record else _arn(request, "workgroup", "*")
+
+
+_LIMIT_FIELDS = ("amount", "breachAction", "resourceArn", "usageType")
 
 
 def _namespace(name: str) -> dict[str, Any]:
