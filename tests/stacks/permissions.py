@@ -1,0 +1,69 @@
+"""Reads from a template who may do what."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.stacks.assembly import Assembly
+
+
+@dataclass
+class Permissions:
+    """What the policies of one role allow: resources by action, and the statements themselves."""
+
+    resources: dict[str, set[str]] = field(default_factory=dict)
+    statements: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def actions(self) -> set[str]:
+        return set(self.resources)
+
+    def of_service(self, service: str) -> set[str]:
+        """Actions of one service, without its prefix."""
+        return {action.split(":")[1] for action in self.resources if action.split(":")[0] == service}
+
+    def condition(self, action: str) -> dict[str, Any]:
+        """Condition of the one statement that allows `action`."""
+        (statement,) = [each for each in self.statements if action in _list(each["Action"])]
+        return statement.get("Condition", {})
+
+
+def permissions(assembly: Assembly, stack: str, role: str) -> Permissions:
+    """Permissions of the role whose logical id begins with `role`, from all policies of `stack`."""
+    found = Permissions()
+    for policy in assembly.resources("AWS::IAM::Policy", stack=stack).values():
+        attached = [each["Ref"] for each in policy["Properties"]["Roles"]]
+        if not any(each.startswith(role) for each in attached):
+            continue
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            assert statement["Effect"] == "Allow"
+            found.statements.append(statement)
+            for action in _list(statement["Action"]):
+                resources = {flat(each) for each in _list(statement["Resource"])}
+                found.resources.setdefault(action, set()).update(resources)
+    assert found.statements, f"no role of {stack} begins with {role}"
+    return found
+
+
+def flat(value: Any) -> str:
+    """A template's value as text: references in angle brackets, exports by the name of what they export."""
+    match value:
+        case str():
+            return value
+        case {"Ref": name}:
+            return f"<{name}>"
+        case {"Fn::GetAtt": [resource, attribute]}:
+            return f"<{resource}.{attribute}>"
+        case {"Fn::ImportValue": name}:
+            return f"<{name.split(':')[1]}>"
+        case {"Fn::Sub": template}:
+            return re.sub(r"\$\{([^}]*)\}", r"<\1>", template)
+        case {"Fn::Join": [delimiter, items]}:
+            return str(delimiter).join(flat(item) for item in items)
+    raise AssertionError(f"not a value that a template can have here: {value!r}")
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

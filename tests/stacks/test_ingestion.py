@@ -1,0 +1,175 @@
+"""Ingestion: four functions that may do one thing each, and events that do not get lost."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.stacks.assembly import synthesise
+from tests.stacks.permissions import flat, permissions
+
+FUNCTIONS = ["IngestFlights", "IngestWeather", "PrepareWarehouse", "RegisterObject"]
+OWN_LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
+
+
+def function(name: str) -> dict[str, Any]:
+    """Properties of the function whose construct is called `name`."""
+    found = synthesise().resources("AWS::Lambda::Function", stack="Ingestion")
+    (properties,) = [each["Properties"] for key, each in found.items() if key.startswith(f"Ingestion/{name}")]
+    return properties
+
+
+def variables(name: str) -> dict[str, str]:
+    return {key: flat(value) for key, value in function(name)["Environment"]["Variables"].items()}
+
+
+def test_there_are_four_functions_and_none_of_the_cdk_s_own() -> None:
+    assert len(synthesise().resources("AWS::Lambda::Function", stack="Ingestion")) == len(FUNCTIONS)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_writes_its_own_encrypted_log_that_ends_after_the_retention(name: str) -> None:
+    assembly = synthesise()
+    groups = assembly.resources("AWS::Logs::LogGroup", stack="Ingestion")
+    (group_id,) = [key.split("/")[1] for key in groups if key.startswith(f"Ingestion/{name}Log")]
+    group = groups[f"Ingestion/{group_id}"]["Properties"]
+    allowed = permissions(assembly, "Ingestion", f"{name}Role")
+
+    assert function(name)["LoggingConfig"]["LogGroup"] == {"Ref": group_id}
+    assert group["RetentionInDays"] == 7
+    assert "LogsKey" in flat(group["KmsKeyId"])
+    assert {action for action in allowed.actions if action.startswith("logs:")} == OWN_LOG
+    assert allowed.resources["logs:PutLogEvents"] == {f"<{group_id}.Arn>"}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_runs_python_3_13_and_no_managed_policy(name: str) -> None:
+    roles = synthesise().resources("AWS::IAM::Role", stack="Ingestion")
+    (role,) = [each["Properties"] for key, each in roles.items() if key.startswith(f"Ingestion/{name}Role")]
+
+    assert (function(name)["Runtime"], function(name)["Handler"]) == ("python3.13", "handler.handler")
+    assert "ManagedPolicyArns" not in role
+    assert "PermissionsBoundary" in role
+
+
+@pytest.mark.parametrize("dataset", ["flights", "weather"])
+def test_an_ingesting_function_writes_its_data_set_and_reads_one_parameter(dataset: str) -> None:
+    name = f"Ingest{dataset.title()}"
+    allowed = permissions(synthesise(), "Ingestion", f"{name}Role")
+
+    (written,) = allowed.resources["s3:PutObject"]
+    assert written.split("/", 1)[1] == f"{dataset}/*"
+    assert "Raw" in written
+    assert allowed.of_service("s3") == {"AbortMultipartUpload", "PutObject"}
+    (parameter,) = allowed.resources["ssm:GetParameter"]
+    assert parameter.endswith(f":parameter<{dataset.title()}Source{parameter[-9:-1]}>")
+    assert allowed.of_service("kms") == {"Decrypt", "GenerateDataKey"}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "url"),
+    [
+        ("flights", "https://transtats.bts.gov/PREZIP"),
+        ("weather", "https://archive-api.open-meteo.com/v1/archive"),
+    ],
+)
+def test_where_a_function_fetches_from_is_a_parameter(dataset: str, url: str) -> None:
+    parameters = synthesise().resources("AWS::SSM::Parameter", stack="Ingestion")
+    (logical_id,) = [key.split("/")[1] for key in parameters if f"{dataset.title()}Source" in key]
+    parameter = parameters[f"Ingestion/{logical_id}"]["Properties"]
+    environment = variables(f"Ingest{dataset.title()}")
+
+    assert (parameter["Name"], parameter["Value"]) == (f"/refstack/dev/sources/{dataset}", url)
+    assert environment[f"{dataset.upper()}_SOURCE_PARAMETER"] == f"<{logical_id}>"
+    assert environment["AIRPORTS"] == "EWR,JFK,LGA"
+    assert "Raw" in environment["RAW_BUCKET"]
+
+
+def test_objects_created_in_the_raw_bucket_invoke_the_registering_function() -> None:
+    rule = synthesise().only("AWS::Events::Rule", stack="Ingestion")
+    pattern = rule["EventPattern"]
+    (target,) = rule["Targets"]
+
+    assert (pattern["source"], pattern["detail-type"]) == (["aws.s3"], ["Object Created"])
+    assert "Raw" in flat(pattern["detail"]["bucket"]["name"][0])
+    assert pattern["detail"]["object"]["key"] == [{"prefix": "flights/"}, {"prefix": "weather/"}]
+    assert flat(target["Arn"]).startswith("<RegisterObjectFunction")
+
+
+def test_an_event_that_comes_to_nothing_waits_in_an_encrypted_queue() -> None:
+    assembly = synthesise()
+    (queue_id,) = [key.split("/")[1] for key in assembly.resources("AWS::SQS::Queue", stack="Ingestion")]
+    queue = assembly.only("AWS::SQS::Queue", stack="Ingestion")
+    (target,) = assembly.only("AWS::Events::Rule", stack="Ingestion")["Targets"]
+    retries = assembly.only("AWS::Lambda::EventInvokeConfig", stack="Ingestion")
+
+    # not delivered by EventBridge; or delivered, and failed for good
+    assert flat(target["DeadLetterConfig"]["Arn"]) == f"<{queue_id}.Arn>"
+    assert flat(function("RegisterObject")["DeadLetterConfig"]["TargetArn"]) == f"<{queue_id}.Arn>"
+    assert queue["SqsManagedSseEnabled"] is True
+    assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
+    assert (retries["MaximumRetryAttempts"], retries["MaximumEventAgeInSeconds"]) == (2, 7200)
+
+
+def test_the_registering_function_puts_items_and_adds_raw_partitions() -> None:
+    allowed = permissions(synthesise(), "Ingestion", "RegisterObjectRole")
+    tables = {
+        each.rsplit("/", 1)[1] for each in allowed.resources["glue:CreatePartition"] if "table/" in each
+    }
+
+    assert allowed.actions - OWN_LOG == {
+        "dynamodb:PutItem",
+        "glue:CreatePartition",
+        "glue:GetTable",
+        "kms:Decrypt",
+        "kms:DescribeKey",
+        "sqs:SendMessage",
+    }
+    assert tables == {"flights", "weather"}
+    assert not any("*" in each for where in allowed.resources.values() for each in where)
+
+
+def test_what_is_known_of_an_object_is_kept_by_key_and_version() -> None:
+    table = synthesise().only("AWS::DynamoDB::Table", stack="Ingestion")
+
+    assert table["KeySchema"] == [
+        {"AttributeName": "key", "KeyType": "HASH"},
+        {"AttributeName": "version", "KeyType": "RANGE"},
+    ]
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["SSESpecification"]["SSEType"] == "KMS"
+
+
+@pytest.mark.parametrize(("environment", "policy"), [("dev", "Delete"), ("prod", "Retain")])
+def test_the_table_is_deleted_with_both_keys_only(environment: str, policy: str) -> None:
+    (table,) = synthesise(environment).resources("AWS::DynamoDB::Table").values()
+
+    assert table["DeletionPolicy"] == policy
+
+
+def test_airflow_s_role_is_the_one_loader_and_known_by_name_alone() -> None:
+    grants = variables("PrepareWarehouse")["GRANTS"]
+
+    assert json.loads(grants) == {"refstack-dev-airflow": "loader"}
+
+
+def test_the_preparing_function_uses_the_administrator_s_secret_and_no_other() -> None:
+    allowed = permissions(synthesise(), "Ingestion", "PrepareWarehouseRole")
+
+    (secret,) = allowed.resources["secretsmanager:GetSecretValue"]
+    assert secret.endswith(":secret:redshift!refstack-dev-warehouse-refstack_admin-*")
+    (workgroup,) = allowed.resources["redshift-data:ExecuteStatement"]
+    assert "Workgroup" in workgroup
+    assert allowed.condition("redshift-data:GetStatementResult") == {
+        "StringEquals": {"redshift-data:statement-owner-iam-userid": "${aws:userid}"}
+    }
+    assert {action for action, where in allowed.resources.items() if "*" in where} == {
+        "redshift-data:DescribeStatement",
+        "redshift-data:GetStatementResult",
+        "redshift-serverless:CreateUsageLimit",
+        "redshift-serverless:ListUsageLimits",
+        "redshift-serverless:UpdateUsageLimit",
+    }

@@ -1,0 +1,270 @@
+"""Orchestration: an environment that MWAA takes, and a role with exactly what the DAGs call."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stacks.configuration import SettingsError
+from stacks.constructs.bundle import ROOT
+from tests.stacks.assembly import Assembly, synthesise
+from tests.stacks.permissions import flat, permissions
+
+
+def environment(assembly: Assembly | None = None) -> dict[str, Any]:
+    return (assembly or synthesise()).only("AWS::MWAA::Environment", stack="Orchestration")
+
+
+def variable() -> dict[str, Any]:
+    """The DAGs' variable, references in angle brackets."""
+    secret = synthesise().only("AWS::SecretsManager::Secret", stack="Orchestration")
+    parsed: dict[str, Any] = json.loads(flat(secret["SecretString"]))
+    return parsed
+
+
+def copies(prefix: str) -> dict[str, Any]:
+    """Properties of the bucket deployment to `prefix`."""
+    found = synthesise().resources("Custom::CDKBucketDeployment", stack="Orchestration").values()
+    (properties,) = [
+        each["Properties"] for each in found if each["Properties"]["DestinationBucketKeyPrefix"] == prefix
+    ]
+    return properties
+
+
+def test_dev_runs_airflow_3_on_the_smallest_class_with_its_one_worker() -> None:
+    properties = environment()
+
+    assert properties["AirflowVersion"] == "3.0.6"
+    assert properties["EnvironmentClass"] == "mw1.micro"
+    assert (properties["MinWorkers"], properties["MaxWorkers"]) == (1, 1)
+
+
+def test_prod_scales_its_workers_and_runs_by_schedule() -> None:
+    properties = environment(synthesise("prod"))
+
+    assert (properties["EnvironmentClass"], properties["MaxWorkers"]) == ("mw1.medium", 10)
+    assert properties["AirflowConfigurationOptions"]["refstack.schedule"] == "0 6 * * *"
+    assert "refstack.schedule" not in environment()["AirflowConfigurationOptions"]
+
+
+def test_it_stands_in_two_private_subnets_in_a_group_that_admits_itself() -> None:
+    assembly = synthesise()
+    network = environment()["NetworkConfiguration"]
+    (group,) = [flat(each) for each in network["SecurityGroupIds"]]
+    rule = assembly.only("AWS::EC2::SecurityGroupIngress", stack="Orchestration")
+
+    assert len({flat(subnet) for subnet in network["SubnetIds"]}) == 2
+    assert all("privateSubnet" in flat(subnet) for subnet in network["SubnetIds"])
+    assert (flat(rule["GroupId"]), flat(rule["SourceSecurityGroupId"])) == (group, group)
+    assert rule["IpProtocol"] == "-1"
+
+
+def test_the_bucket_is_versioned_private_and_under_the_environment_s_key() -> None:
+    bucket = synthesise().only("AWS::S3::Bucket", stack="Orchestration")
+    (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert all(bucket["PublicAccessBlockConfiguration"].values())
+    assert encryption["ServerSideEncryptionByDefault"]["KMSMasterKeyID"] == environment()["KmsKey"]
+
+
+def test_the_dag_folder_is_copied_without_what_airflow_must_not_parse() -> None:
+    assembly = synthesise()
+    (key,) = copies("dags")["SourceObjectKeys"]
+    shipped = {
+        path.relative_to(assembly.path / f"asset.{key.removesuffix('.zip')}").as_posix()
+        for path in (assembly.path / f"asset.{key.removesuffix('.zip')}").rglob("*")
+        if path.is_file()
+    }
+
+    assert environment()["DagS3Path"] == "dags"
+    assert {"flights_batch.py", "constraints.txt", ".airflowignore"} <= shipped
+    assert "requirements.txt" not in shipped
+    assert not any("__pycache__" in name for name in shipped)
+
+
+def test_changed_requirements_reach_the_environment_by_name_and_version() -> None:
+    assembly = synthesise()
+    copied = copies("requirements")
+    (key,) = copied["SourceObjectKeys"]
+    version = environment()["RequirementsS3ObjectVersion"]
+
+    assert (copied["Extract"], copied["Prune"], copied["OutputObjectVersionIds"]) == (False, False, True)
+    assert environment()["RequirementsS3Path"] == f"requirements/{key}"
+    assert version["Fn::Select"][0] == 0
+    assert version["Fn::Select"][1]["Fn::GetAtt"][1] == "SourceObjectVersionIds"
+    shipped = (assembly.path / f"asset.{key}").read_text()
+    assert shipped == (ROOT / "mwaa_dags" / "requirements.txt").read_text()
+
+
+def test_the_constraints_that_the_requirements_name_are_shipped_beside_the_dags() -> None:
+    (line,) = [
+        line
+        for line in (ROOT / "mwaa_dags" / "requirements.txt").read_text().splitlines()
+        if line.startswith("--constraint")
+    ]
+
+    shipped = Path(line.split('"')[1]).relative_to("/usr/local/airflow/dags")
+    assert (ROOT / "mwaa_dags" / shipped).is_file()
+
+
+def test_airflow_finds_its_variable_where_the_secret_is() -> None:
+    options = environment()["AirflowConfigurationOptions"]
+    backend = json.loads(options["secrets.backend_kwargs"])
+    secret = synthesise().only("AWS::SecretsManager::Secret", stack="Orchestration")
+
+    assert options["secrets.backend"].endswith(".SecretsManagerBackend")
+    assert f"{backend['variables_prefix']}{backend['sep']}refstack" == secret["Name"]
+    assert options["core.default_task_retries"] == "2"
+    assert "DataKey" in flat(secret["KmsKeyId"])
+
+
+def test_the_variable_names_everything_that_the_dags_use() -> None:
+    value = variable()
+
+    assert set(value) == {
+        "buckets",
+        "catalog",
+        "functions",
+        "glue",
+        "emr",
+        "warehouse",
+        "alerts_topic_arn",
+        "publication_lag_days",
+        "poll_seconds",
+        "timeouts",
+    }
+    assert set(value["buckets"]) == {"raw", "curated", "warehouse", "artifacts", "logs"}
+    assert set(value["functions"]) == {"ingest_flights", "ingest_weather", "prepare_warehouse"}
+    assert set(value["emr"]["steps"]) == {"build_dimensions", "build_facts"}
+    assert set(value["emr"]["reference"]) == {"airlines", "airports", "planes"}
+    assert value["emr"]["py_files"].endswith(".zip")
+    assert value["timeouts"] == {"lambda": 900, "glue": 3600, "emr": 7200, "statement": 1800}
+
+
+def test_logs_go_to_groups_that_exist_before_with_a_retention() -> None:
+    assembly = synthesise()
+    groups = {
+        each["Properties"].get("LogGroupName"): each["Properties"]
+        for each in assembly.resources("AWS::Logs::LogGroup", stack="Orchestration").values()
+    }
+    expected = {
+        f"airflow-refstack-dev-airflow-{name}"
+        for name in ("DAGProcessing", "Scheduler", "Task", "WebServer", "Worker")
+    }
+
+    assert expected == {name for name in groups if name}
+    assert {group["RetentionInDays"] for group in groups.values()} == {7}
+    assert {groups[name]["KmsKeyId"]["Fn::ImportValue"] for name in expected} == {
+        environment()["KmsKey"]["Fn::ImportValue"]
+    }
+
+
+def test_the_role_has_the_name_that_prepare_warehouse_makes_a_loader() -> None:
+    roles = synthesise().resources("AWS::IAM::Role", stack="Orchestration").values()
+    (name,) = [each["Properties"]["RoleName"] for each in roles if "RoleName" in each["Properties"]]
+    functions = synthesise().resources("AWS::Lambda::Function", stack="Ingestion").values()
+    (grants,) = [
+        each["Properties"]["Environment"]["Variables"]["GRANTS"]
+        for each in functions
+        if "GRANTS" in each["Properties"]["Environment"]["Variables"]
+    ]
+
+    assert json.loads(grants) == {name: "loader"}
+
+
+def test_tasks_invoke_three_functions_and_start_one_glue_job() -> None:
+    allowed = permissions(synthesise(), "Orchestration", "Role")
+    invoked = allowed.resources["lambda:InvokeFunction"]
+
+    assert {
+        name
+        for name in ("IngestFlights", "IngestWeather", "PrepareWarehouse", "RegisterObject")
+        if name in str(invoked)
+    } == {
+        "IngestFlights",
+        "IngestWeather",
+        "PrepareWarehouse",
+    }
+    assert not any("*" in each for each in invoked)
+    (job,) = allowed.resources["glue:StartJobRun"]
+    assert job.endswith(":job/refstack-dev-curate-flights")
+    assert allowed.of_service("glue") == {"BatchStopJobRun", "GetJob", "GetJobRun", "StartJobRun"}
+
+
+def test_tasks_start_clusters_with_this_environment_s_tags_and_pass_two_roles() -> None:
+    allowed = permissions(synthesise(), "Orchestration", "Role")
+    prefix = "elasticmapreduce:"
+
+    assert allowed.condition(f"{prefix}RunJobFlow") == {
+        "StringEquals": {f"{prefix}RequestTag/project": "refstack", f"{prefix}RequestTag/environment": "dev"}
+    }
+    assert allowed.condition(f"{prefix}TerminateJobFlows") == {
+        "StringEquals": {
+            f"{prefix}ResourceTag/project": "refstack",
+            f"{prefix}ResourceTag/environment": "dev",
+        }
+    }
+    assert len(allowed.resources["iam:PassRole"]) == 2
+    assert all("Role" in each and "*" not in each for each in allowed.resources["iam:PassRole"])
+
+
+def test_tasks_run_sql_in_one_workgroup_and_see_their_own_statements() -> None:
+    allowed = permissions(synthesise(), "Orchestration", "Role")
+
+    (workgroup,) = allowed.resources["redshift-data:BatchExecuteStatement"]
+    assert "Workgroup" in workgroup
+    assert allowed.resources["redshift-serverless:GetCredentials"] == {workgroup}
+    assert allowed.condition("redshift-data:DescribeStatement") == {
+        "StringEquals": {"redshift-data:statement-owner-iam-userid": "${aws:userid}"}
+    }
+
+
+def test_tasks_read_raw_objects_and_row_accounts_and_write_no_object() -> None:
+    allowed = permissions(synthesise(), "Orchestration", "Role")
+    read = {each for each in allowed.resources["s3:GetObject"] if "SourceBucket" not in each}
+
+    assert sorted(each.split("/", 1)[1] for each in read) == [
+        "accounting/*",
+        "accounting/*",
+        "flights/*",
+        "weather/*",
+    ]
+    assert not any(action.startswith(("s3:Put", "s3:Delete")) for action in allowed.actions)
+
+
+def test_the_actions_on_everything_are_those_that_know_no_resource() -> None:
+    allowed = permissions(synthesise(), "Orchestration", "Role")
+
+    assert {action for action, where in allowed.resources.items() if "*" in where} == {
+        "cloudwatch:PutMetricData",
+        "elasticmapreduce:RunJobFlow",
+        "logs:DescribeLogGroups",
+        "redshift-data:CancelStatement",
+        "redshift-data:DescribeStatement",
+        "redshift-data:GetStatementResult",
+        "s3:GetAccountPublicAccessBlock",
+    }
+
+
+def test_the_copying_function_reads_two_objects_and_writes_one_bucket() -> None:
+    allowed = permissions(synthesise(), "Orchestration", "SourceDeploymentRole")
+    sources = {each for each in allowed.resources["s3:GetObject"] if "cdk-hnb659fds" in each}
+
+    assert len(sources) == 2
+    assert not any("*" in each for each in sources)
+    assert {each.split("/", 1)[1] for each in allowed.resources["s3:PutObject"]} == {
+        "dags/*",
+        "requirements/*",
+    }
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"), [({"orchestration__max_workers": "3"}, "max_workers must be 1 with mw1.micro")]
+)
+def test_a_size_that_mwaa_refuses_is_a_sentence(setting: dict[str, str], sentence: str) -> None:
+    with pytest.raises(SettingsError, match=sentence):
+        synthesise(**setting)

@@ -1,0 +1,168 @@
+"""Spark: a complete RunJobFlow request, roles of two kinds, rules that are revoked with the stack."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+import botocore.session
+from botocore.validate import validate_parameters
+
+from tests.stacks.assembly import Assembly, synthesise
+from tests.stacks.permissions import flat, permissions
+
+
+def request(assembly: Assembly | None = None) -> dict[str, Any]:
+    """The request in the parameter, references in angle brackets."""
+    parameter = (assembly or synthesise()).only("AWS::SSM::Parameter", stack="Spark")
+    parsed: dict[str, Any] = json.loads(flat(parameter["Value"]))
+    return parsed
+
+
+def test_the_request_is_one_that_emr_s_api_takes() -> None:
+    model = botocore.session.get_session().get_service_model("emr")
+
+    validate_parameters(request(), model.operation_model("RunJobFlow").input_shape)
+
+
+def test_the_request_fits_into_a_parameter() -> None:
+    assert len(json.dumps(request())) < 4096
+    assert synthesise().only("AWS::SSM::Parameter", stack="Spark")["Name"] == "/refstack/dev/emr/run_job_flow"
+
+
+def test_a_cluster_scales_within_the_settings_and_ends_itself() -> None:
+    asked = request(synthesise("prod"))
+
+    assert asked["ManagedScalingPolicy"]["ComputeLimits"] == {
+        "UnitType": "Instances",
+        "MinimumCapacityUnits": 2,
+        "MaximumCapacityUnits": 10,
+    }
+    assert asked["AutoTerminationPolicy"] == {"IdleTimeout": 600}
+    assert asked["Instances"]["TerminationProtected"] is False
+
+
+def test_nodes_run_spark_on_python_3_11_and_keep_event_logs_in_the_log_bucket() -> None:
+    (defaults,) = request()["Configurations"]
+    properties = defaults["Properties"]
+    (bootstrap,) = request()["BootstrapActions"]
+    bucket, folder = bootstrap["ScriptBootstrapAction"]["Args"]
+
+    assert defaults["Classification"] == "spark-defaults"
+    assert properties["spark.pyspark.python"] == "/usr/bin/python3.11"
+    assert properties["spark.eventLog.enabled"] == "true"
+    assert "Logs" in bucket
+    # Spark refuses a folder that is not there: what the bootstrap action makes must be what Spark is told.
+    assert properties["spark.eventLog.dir"] == f"s3://{bucket}/{folder}"
+
+
+def test_the_cluster_carries_the_tag_that_emr_s_managed_policy_wants() -> None:
+    tags = {each["Key"]: each["Value"] for each in request()["Tags"]}
+
+    assert tags["for-use-with-amazon-emr-managed-policies"] == "true"
+    assert (tags["project"], tags["environment"]) == ("refstack", "dev")
+    for group in synthesise().resources("AWS::EC2::SecurityGroup", stack="Spark").values():
+        assert {"Key": "for-use-with-amazon-emr-managed-policies", "Value": "true"} in group["Properties"][
+            "Tags"
+        ]
+
+
+def test_it_stands_in_a_private_subnet_between_groups_of_its_own() -> None:
+    instances = request()["Instances"]
+    groups = {
+        instances[key]
+        for key in (
+            "EmrManagedMasterSecurityGroup",
+            "EmrManagedSlaveSecurityGroup",
+            "ServiceAccessSecurityGroup",
+        )
+    }
+
+    assert "privateSubnet" in instances["Ec2SubnetId"]
+    assert len(groups) == 3
+
+
+def test_nodes_talk_to_each_other_and_to_emr_and_nobody_else_gets_in() -> None:
+    assembly = synthesise()
+    rules = assembly.resources("AWS::EC2::SecurityGroupIngress", stack="Spark").values()
+    pairs = Counter(
+        (_group(rule["Properties"]["SourceSecurityGroupId"]), _group(rule["Properties"]["GroupId"]))
+        for rule in rules
+    )
+
+    assert pairs == {
+        ("Primary", "Primary"): 3,
+        ("Primary", "Core"): 3,
+        ("Core", "Primary"): 3,
+        ("Core", "Core"): 3,
+        ("Service", "Primary"): 1,
+        ("Service", "Core"): 1,
+        ("Primary", "Service"): 1,
+    }
+    # Rules inside a group's own definition would tie the groups together in a circle.
+    groups = assembly.resources("AWS::EC2::SecurityGroup", stack="Spark").values()
+    assert not any("SecurityGroupIngress" in group["Properties"] for group in groups)
+
+
+def _group(reference: Any) -> str:
+    return flat(reference).removeprefix("<SecurityGroups").split(".")[0].rstrip(">0123456789ABCDEF")
+
+
+def test_disks_and_objects_are_encrypted_and_nodes_take_imdsv2_only() -> None:
+    configuration = synthesise().only("AWS::EMR::SecurityConfiguration", stack="Spark")[
+        "SecurityConfiguration"
+    ]
+    at_rest = configuration["EncryptionConfiguration"]["AtRestEncryptionConfiguration"]
+
+    assert at_rest["S3EncryptionConfiguration"]["EncryptionMode"] == "SSE-KMS"
+    assert at_rest["LocalDiskEncryptionConfiguration"]["EnableEbsEncryption"] is True
+    assert configuration["InstanceMetadataServiceConfiguration"]["MinimumInstanceMetadataServiceVersion"] == 2
+
+
+def test_steps_read_what_they_build_from_and_write_the_warehouse_bucket() -> None:
+    allowed = permissions(synthesise(), "Spark", "NodeRole")
+    read = {each for each in allowed.resources["s3:GetObject"] if "cdk-hnb659fds" not in each}
+    written = allowed.resources["s3:PutObject"]
+
+    assert sorted(each.split("/", 1)[1] for each in read if "Raw" in each) == ["weather*"]
+    assert sorted(each.split("/", 1)[1] for each in read if "Curated" in each) == ["accounting*", "flights*"]
+    assert not any("Raw" in each or "Curated" in each for each in written)
+    assert sorted(each.split("/", 1)[1] for each in written if "Logs" in each) == ["emr/*", "spark-events*"]
+    assert sorted(each.split("/", 1)[1] for each in written if "Warehouse" in each) == ["*"]
+    assert allowed.of_service("s3") == {
+        "AbortMultipartUpload",
+        "DeleteObject",
+        "GetBucketLocation",
+        "GetObject",
+        "ListBucket",
+        "ListMultipartUploadParts",
+        "PutObject",
+    }
+
+
+def test_steps_read_code_and_reference_files_by_their_keys() -> None:
+    allowed = permissions(synthesise(), "Spark", "NodeRole")
+    assets = {each for each in allowed.resources["s3:GetObject"] if "cdk-hnb659fds" in each}
+
+    # Two scripts, the package, three reference files, the bootstrap action.
+    assert len(assets) == 7
+    assert not any("*" in each for each in assets)
+
+
+def test_emr_may_pass_the_node_role_to_ec2_and_no_other() -> None:
+    allowed = permissions(synthesise(), "Spark", "ServiceRole")
+
+    (passed,) = allowed.resources["iam:PassRole"]
+    assert passed.startswith("<NodeRole")
+    assert allowed.condition("iam:PassRole") == {"StringLike": {"iam:PassedToService": "ec2.amazonaws.com*"}}
+    assert not any("*" in each for where in allowed.resources.values() for each in where)
+
+
+def test_no_cluster_stands_unless_the_setting_says_so() -> None:
+    assert synthesise().resources("AWS::EMR::Cluster") == {}
+
+    standing = synthesise(spark__standing_cluster="true").only("AWS::EMR::Cluster", stack="Spark")
+    assert standing["ReleaseLabel"] == request()["ReleaseLabel"]
+    assert standing["Configurations"][0]["Classification"] == "spark-defaults"
+    assert "AutoTerminationPolicy" not in standing
