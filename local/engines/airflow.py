@@ -39,6 +39,9 @@ STOP_SECONDS = 10.0
 
 # Tasks fork from the scheduler's workers: what these have imported, no task imports again (1.5 s each).
 PRELOAD = """\
+import airflow.models.dagbag
+import airflow.sdk.execution_time.supervisor
+import airflow.sdk.execution_time.task_runner
 import airflow.providers.amazon.aws.hooks.s3
 import airflow.providers.amazon.aws.hooks.ssm
 import airflow.providers.amazon.aws.operators.emr
