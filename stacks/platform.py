@@ -9,11 +9,15 @@ from aws_cdk import App
 from aws_cdk import aws_iam as iam
 
 from stacks import nag
+from stacks.catalog import CatalogStack
 from stacks.database import DatabaseStack
+from stacks.ingestion import IngestionStack
 from stacks.lake import LakeStack
 from stacks.network import NetworkStack
+from stacks.orchestration import OrchestrationStack
 from stacks.security import SecurityStack
 from stacks.settings import Settings
+from stacks.spark import SparkStack
 from stacks.streaming import StreamingStack
 from stacks.warehouse import WarehouseStack
 
@@ -35,17 +39,47 @@ def new_app(outdir: str) -> App:
 
 
 def add_stacks(app: App, settings: Settings) -> None:
-    """Add every stack that is on in `settings` to `app`; none that needs one that is off."""
+    """Add the stacks that are on in `settings` to `app`; `stacks/requirements.py` says what each needs."""
     on = settings.stacks
-    if not on.security:
+    security = SecurityStack(app, "Security", settings=settings) if on.security else None
+    if security is None:
         return
-    security = SecurityStack(app, "Security", settings=settings)
     iam.PermissionsBoundary.of(app).apply(security.boundary)
     network = NetworkStack(app, "Network", settings=settings, security=security) if on.network else None
     lake = LakeStack(app, "Lake", settings=settings, security=security) if on.lake else None
+    catalog = warehouse = spark = ingestion = None
+    if on.catalog and lake:
+        catalog = CatalogStack(app, "Catalog", settings=settings, security=security, lake=lake)
     if on.database and network:
         DatabaseStack(app, "Database", settings=settings, security=security, network=network)
     if on.warehouse and network and lake:
-        WarehouseStack(app, "Warehouse", settings=settings, security=security, network=network, lake=lake)
+        warehouse = WarehouseStack(
+            app, "Warehouse", settings=settings, security=security, network=network, lake=lake
+        )
     if on.streaming and network:
         StreamingStack(app, "Streaming", settings=settings, security=security, network=network)
+    if on.spark and network and lake:
+        spark = SparkStack(app, "Spark", settings=settings, security=security, network=network, lake=lake)
+    if on.ingestion and lake and catalog and warehouse:
+        ingestion = IngestionStack(
+            app,
+            "Ingestion",
+            settings=settings,
+            security=security,
+            lake=lake,
+            catalog=catalog,
+            warehouse=warehouse,
+        )
+    if on.orchestration and network and lake and catalog and warehouse and spark and ingestion:
+        OrchestrationStack(
+            app,
+            "Orchestration",
+            settings=settings,
+            security=security,
+            network=network,
+            lake=lake,
+            catalog=catalog,
+            warehouse=warehouse,
+            spark=spark,
+            ingestion=ingestion,
+        )

@@ -100,7 +100,6 @@ class WarehouseStack(PlatformStack):
             log_exports=list(AUDIT_LOGS),
             # The second key of a deletion: without it the data stays, as a snapshot.
             final_snapshot_name=None if removable else f"{self.namespace_name}-final",
-            final_snapshot_retention_period=None if removable else -1,
         )
         for group in groups:
             namespace.node.add_dependency(group)

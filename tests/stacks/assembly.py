@@ -70,9 +70,14 @@ def synthesise_core(environment: str = "dev", **overrides: str) -> Assembly:
     return synthesise(environment, **{**off, **overrides})
 
 
+_folders: list[tempfile.TemporaryDirectory[str]] = []
+"""Held to the end of the session, then removed."""
+
+
 @functools.cache
 def _synthesise(environment: str, variables: tuple[tuple[str, str], ...]) -> Assembly:
-    folder = Path(tempfile.mkdtemp(prefix="refstack-synth-"))
+    _folders.append(tempfile.TemporaryDirectory(prefix="refstack-synth-"))
+    folder = Path(_folders[-1].name)
     app = new_app(str(folder))
     add_stacks(app, load(environment, dict(variables)))
     app.synth()

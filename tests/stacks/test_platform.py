@@ -65,12 +65,23 @@ def test_localstack_has_what_its_free_edition_deploys() -> None:
     assert not [each for each in types if each.startswith(lacks)]
 
 
-def test_stacks_are_named_after_project_and_environment(assembly: Assembly) -> None:
-    for name, artifact in assembly.stacks.items():
-        environment = artifact["properties"]["tags"]["environment"]
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_stacks_are_named_after_project_and_environment(environment: str) -> None:
+    for name, artifact in synthesise(environment).stacks.items():
         assert artifact["properties"]["stackName"] == f"refstack-{environment}-{name.lower()}"
-        assert artifact["properties"]["tags"]["project"] == "refstack"
         assert artifact["environment"] == "aws://unknown-account/unknown-region"
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_resources_are_tagged_for_the_bill(environment: str) -> None:
+    taggable = ("AWS::S3::Bucket", "AWS::KMS::Key", "AWS::EC2::VPC", "AWS::IAM::Role", "AWS::Logs::LogGroup")
+
+    for name, resource in of_type(synthesise(environment), *taggable).items():
+        tags = {tag["Key"]: tag["Value"] for tag in resource["Properties"]["Tags"]}
+        assert tags["project"] == "refstack"
+        assert tags["environment"] == environment
+        assert tags["owner"] == "data-platform"
+        assert tags["stack"] == name.split("/")[0].lower()
 
 
 def test_synth_looks_nothing_up(assembly: Assembly) -> None:
