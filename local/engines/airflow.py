@@ -97,13 +97,15 @@ class Airflow:
         self.configuration = configuration
         self.folder = home() / "airflow" / configuration.name
         self._credentials: RoleCredentials | None = None
+        self._api: AirflowApi | None = None
         self._stopping = threading.Event()
 
     @property
     def api(self) -> AirflowApi:
-        """The REST API. Raises FileNotFoundError before the first start."""
-        known = json.loads(self._admin_file.read_text())
-        return AirflowApi(known["url"], known["user"], known["password"])
+        """The REST API. Raises AirflowError before the first start."""
+        if self._api is None:
+            raise AirflowError(f"the Airflow of {self.configuration.name} has not been started")
+        return self._api
 
     def start(self) -> None:
         """Fetch what is deployed, start every component, and return once they are well and DAGs are parsed.
@@ -182,13 +184,14 @@ class Airflow:
     def _write_admin(self) -> None:
         known = json.loads(self._admin_file.read_text()) if self._admin_file.exists() else {}
         port = processes.free_port(int(known.get("port", PREFERRED_PORT)))
-        admin = {
+        admin: dict[str, Any] = {
             "url": f"http://{HOST}:{port}",
             "user": ADMIN,
             "password": known.get("password") or secrets.token_urlsafe(16),
             "port": port,
             "secret": known.get("secret") or secrets.token_urlsafe(48),
         }
+        self._api = AirflowApi(admin["url"], ADMIN, admin["password"])
         _write_private(self._admin_file, admin)
         _write_private(self.folder / "passwords.json", {ADMIN: admin["password"]})
         _write_private(self._published, {name: admin[name] for name in ("url", "user", "password")})

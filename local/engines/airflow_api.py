@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from dataclasses import dataclass
 from typing import Any
 
 TIMEOUT_SECONDS = 60.0
+TOKEN_SECONDS = 3600.0
+"""How long a token is used again; Airflow's live for a day."""
 
 
-@dataclass(frozen=True)
 class AirflowApi:
     """One Airflow's API server: where it answers, and who calls it."""
 
-    url: str
-    user: str
-    password: str
+    def __init__(self, url: str, user: str, password: str) -> None:
+        self.url = url
+        self.user = user
+        self._password = password
+        self._known: tuple[str, float] | None = None
 
     def token(self) -> str:
-        """A bearer token of the user. Raises OSError when the server does not answer or refuses."""
+        """A new bearer token of the user. Raises OSError when the server does not answer or refuses."""
         status, answer = self._send(
-            "POST", "/auth/token", None, {"username": self.user, "password": self.password}, None
+            "POST", "/auth/token", None, {"username": self.user, "password": self._password}, None
         )
         if status not in (200, 201):
             raise OSError(f"Airflow at {self.url} gave no token: {status} {answer}")
@@ -45,7 +48,12 @@ class AirflowApi:
 
         Raises OSError when the server does not answer.
         """
-        return self._send(method, f"/api/v2{path}", query, body, self.token())
+        return self._send(method, f"/api/v2{path}", query, body, self._token())
+
+    def _token(self) -> str:
+        if self._known is None or time.monotonic() - self._known[1] > TOKEN_SECONDS:
+            self._known = self.token(), time.monotonic()
+        return self._known[0]
 
     def _send(
         self, method: str, path: str, query: dict[str, Any] | None, body: Any, token: str | None

@@ -25,6 +25,8 @@ class RedshiftScriptOperator(RedshiftDataOperator):
     task `plan_task_id` returned (`start`, `end`, `run_key`) beside Airflow's own names.
     """
 
+    sql: str | list[str]
+
     def __init__(self, *, plan_task_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.plan_task_id = plan_task_id
@@ -32,6 +34,7 @@ class RedshiftScriptOperator(RedshiftDataOperator):
     def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
         plan = context["ti"].xcom_pull(task_ids=self.plan_task_id)
         super().render_template_fields({**context, **plan}, jinja_env)
+        assert isinstance(self.sql, str), "one file, as it was rendered"
         batch = statements(self.sql)
         if not batch:
             raise ValueError(f"{self.task_id}: its SQL file holds no statement.")
