@@ -191,7 +191,7 @@ $$;
 -- SUPER and JSON
 CREATE FUNCTION pg_catalog.redshift_json_parse(value text) RETURNS jsonb
 LANGUAGE sql IMMUTABLE AS $$ SELECT value::jsonb $$;
-CREATE FUNCTION pg_catalog.json_serialize(value jsonb) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT value::text $$;
+CREATE FUNCTION pg_catalog.redshift_json_serialize(value jsonb) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT value::text $$;
 CREATE FUNCTION pg_catalog.json_extract_path_text(value text, VARIADIC path text[]) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$ SELECT jsonb_extract_path_text(value::jsonb, VARIADIC path) $$;
 CREATE FUNCTION pg_catalog.is_valid_json(value text) RETURNS boolean

@@ -97,7 +97,10 @@ def rows(
                 continue
             if command.no_load:
                 continue
-            write(values)
+            if values == [None]:
+                chunk.write("\n")  # csv would write "", which is no NULL
+            else:
+                write(values)
             pending += 1
             if pending == CHUNK_ROWS:
                 yield _flush(chunk)

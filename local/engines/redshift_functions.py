@@ -96,6 +96,7 @@ RENAMED = {
     "version": "redshift_version",
     "regexp_replace": "redshift_regexp_replace",
     "json_parse": "redshift_json_parse",
+    "json_serialize": "redshift_json_serialize",
 }
 KEYWORDS = {
     "sysdate": "redshift_sysdate()",

@@ -1,0 +1,444 @@
+"""Redshift Serverless and the Data API by boto3: namespaces, sessions by role and by secret, COPY as a role."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import botocore.exceptions
+import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import redshift_connector
+
+pytestmark = pytest.mark.gateway
+
+DATABASE = "refstack"
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "redshift.amazonaws.com", "AWS": "arn:aws:iam::000000000000:root"},
+            "Action": "sts:AssumeRole",
+        }
+    ],
+}
+READ_LAKE = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket"], "Resource": "*"}],
+}
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """A workgroup, its namespace, and the roles around it."""
+
+    client: Callable[..., Any]
+    name: str
+    secret: str
+    copy_role: str
+    job_role: str
+    bucket: str
+
+    def as_job(self, service: str = "redshift-data") -> Any:
+        """A client with a session of the job's role."""
+        keys = self.client("sts").assume_role(RoleArn=self.job_role, RoleSessionName="job")["Credentials"]
+        return self.client(
+            service,
+            aws_access_key_id=keys["AccessKeyId"],
+            aws_secret_access_key=keys["SecretAccessKey"],
+            aws_session_token=keys["SessionToken"],
+        )
+
+    def start(self, sql: str | list[str], *, data: Any = None, **more: Any) -> str:
+        """Start a statement or a batch: as the administrator, or as the caller `data`."""
+        given = {} if data else {"SecretArn": self.secret}
+        api = data or self.client("redshift-data")
+        call = api.execute_statement if isinstance(sql, str) else api.batch_execute_statement
+        text = {"Sql": sql} if isinstance(sql, str) else {"Sqls": sql}
+        return str(call(WorkgroupName=self.name, Database=DATABASE, **text, **given, **more)["Id"])
+
+    def ended(self, identifier: str) -> dict[str, Any]:
+        """DescribeStatement's answer once the statement is over."""
+        data = self.client("redshift-data")
+        deadline = time.monotonic() + 30
+        while True:
+            found: dict[str, Any] = data.describe_statement(Id=identifier)
+            if found["Status"] in {"FINISHED", "FAILED", "ABORTED"}:
+                return found
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    def run(self, sql: str | list[str], **more: Any) -> dict[str, Any]:
+        """Run to the end; the test fails when the statement does."""
+        found = self.ended(self.start(sql, **more))
+        assert found["Status"] == "FINISHED", found["Error"]
+        return found
+
+    def rows(self, sql: str, **more: Any) -> list[list[Any]]:
+        """Values of a query."""
+        found = self.run(sql, **more)
+        records = self.client("redshift-data").get_statement_result(Id=found["Id"])["Records"]
+        return [
+            [None if "isNull" in field else next(iter(field.values())) for field in row] for row in records
+        ]
+
+    def error(self, sql: str | list[str], **more: Any) -> str:
+        """The error of a statement that fails."""
+        found = self.ended(self.start(sql, **more))
+        assert found["Status"] == "FAILED"
+        return str(found["Error"])
+
+
+@pytest.fixture(scope="module")
+def warehouse(gateway: Any) -> Iterator[Warehouse]:
+    name = f"wh-{uuid.uuid4().hex[:8]}"
+    iam, serverless, s3 = (gateway.client(service) for service in ("iam", "redshift-serverless", "s3"))
+    copy_role, job_role = (
+        iam.create_role(RoleName=f"{name}-{kind}", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+        for kind in ("Copy", "Job")
+    )
+    iam.put_role_policy(RoleName=f"{name}-Copy", PolicyName="read", PolicyDocument=json.dumps(READ_LAKE))
+    s3.create_bucket(Bucket=name)
+    namespace = serverless.create_namespace(
+        namespaceName=name,
+        dbName=DATABASE,
+        adminUsername="boss",
+        manageAdminPassword=True,
+        iamRoles=[copy_role],
+        tags=[{"key": "project", "value": "refstack"}],
+    )["namespace"]
+    serverless.create_workgroup(workgroupName=name, namespaceName=name, baseCapacity=4)
+    made = Warehouse(gateway.client, name, namespace["adminPasswordSecretArn"], copy_role, job_role, name)
+    user = f"IAMR:{name}-Job"
+    for sql in (
+        "create schema staging",
+        "create role loader",
+        f'create user "{user}" password disable',
+        f'grant role loader to "{user}"',
+        "grant usage, create on schema staging to role loader",
+    ):
+        made.run(sql)
+    yield made
+    serverless.delete_workgroup(workgroupName=name)
+    serverless.delete_namespace(namespaceName=name)
+
+
+def parquet(count: int) -> bytes:
+    sink = io.BytesIO()
+    table = {"id": pa.array(range(count), pa.int64()), "name": [f"n{number}" for number in range(count)]}
+    pq.write_table(pa.table(table), sink)
+    return sink.getvalue()
+
+
+# --- Redshift Serverless ---
+
+
+def test_the_namespace_tells_its_secret_and_its_roles(warehouse):
+    found = warehouse.client("redshift-serverless").get_namespace(namespaceName=warehouse.name)["namespace"]
+    assert found["status"] == "AVAILABLE"
+    assert found["iamRoles"] == [f"IamRole(applyStatus=in-sync, iamRoleArn={warehouse.copy_role})"]
+    secret = json.loads(
+        warehouse.client("secretsmanager").get_secret_value(SecretId=warehouse.secret)["SecretString"]
+    )
+    assert set(secret) == {"username", "password"}
+    assert secret["username"] == "boss"
+
+
+def test_the_workgroups_endpoint_takes_the_administrator(warehouse):
+    found = warehouse.client("redshift-serverless").get_workgroup(workgroupName=warehouse.name)["workgroup"]
+    secret = json.loads(
+        warehouse.client("secretsmanager").get_secret_value(SecretId=warehouse.secret)["SecretString"]
+    )
+    with psycopg.connect(
+        host=found["endpoint"]["address"],
+        port=found["endpoint"]["port"],
+        dbname=DATABASE,
+        user=secret["username"],
+        password=secret["password"],
+    ) as connection:
+        assert connection.execute("select nvl(null, current_user)").fetchone() == ("boss",)
+
+
+def test_redshift_connector_logs_in_with_credentials_of_a_role(warehouse):
+    serverless = warehouse.as_job("redshift-serverless")
+    keys = serverless.get_credentials(workgroupName=warehouse.name, dbName=DATABASE)
+    endpoint = serverless.get_workgroup(workgroupName=warehouse.name)["workgroup"]["endpoint"]
+    with redshift_connector.connect(
+        host=endpoint["address"], port=endpoint["port"], database=DATABASE,
+        user=keys["dbUser"], password=keys["dbPassword"], ssl=False,
+    ) as connection:  # fmt: skip
+        cursor = connection.cursor()
+        cursor.execute("select current_user")
+        assert list(cursor.fetchone()) == [f"IAMR:{warehouse.name}-Job"]
+
+
+def test_a_taken_name_and_a_missing_one_are_told(warehouse):
+    serverless = warehouse.client("redshift-serverless")
+    with pytest.raises(serverless.exceptions.ConflictException):
+        serverless.create_namespace(namespaceName=warehouse.name)
+    with pytest.raises(serverless.exceptions.ResourceNotFoundException):
+        serverless.get_workgroup(workgroupName="nowhere")
+    with pytest.raises(serverless.exceptions.ConflictException, match="still associated"):
+        serverless.delete_namespace(namespaceName=warehouse.name)
+
+
+@pytest.mark.parametrize("capacity", [2, 12])
+def test_a_capacity_that_does_not_exist_is_refused(warehouse, capacity):
+    serverless = warehouse.client("redshift-serverless")
+    with pytest.raises(serverless.exceptions.ValidationException):
+        serverless.update_workgroup(workgroupName=warehouse.name, baseCapacity=capacity)
+
+
+def test_a_workgroup_is_changed_in_place(warehouse):
+    serverless = warehouse.client("redshift-serverless")
+    serverless.update_workgroup(
+        workgroupName=warehouse.name,
+        baseCapacity=8,
+        configParameters=[{"parameterKey": "query_group", "parameterValue": "etl"}],
+    )
+    found = serverless.get_workgroup(workgroupName=warehouse.name)["workgroup"]
+    assert found["baseCapacity"] == 8
+    assert {"parameterKey": "query_group", "parameterValue": "etl"} in found["configParameters"]
+
+
+def test_usage_limits_and_tags_are_kept(warehouse):
+    serverless = warehouse.client("redshift-serverless")
+    arn = serverless.get_workgroup(workgroupName=warehouse.name)["workgroup"]["workgroupArn"]
+    limit = serverless.create_usage_limit(
+        resourceArn=arn, usageType="serverless-compute", amount=10, period="daily", breachAction="deactivate"
+    )["usageLimit"]
+    serverless.update_usage_limit(usageLimitId=limit["usageLimitId"], amount=20)
+    [found] = serverless.list_usage_limits(resourceArn=arn)["usageLimits"]
+    assert (found["amount"], found["breachAction"]) == (20, "deactivate")
+    serverless.delete_usage_limit(usageLimitId=limit["usageLimitId"])
+    serverless.tag_resource(resourceArn=arn, tags=[{"key": "a", "value": "b"}])
+    assert serverless.list_tags_for_resource(resourceArn=arn)["tags"] == [{"key": "a", "value": "b"}]
+
+
+# --- the Data API ---
+
+
+def test_values_come_under_their_types(warehouse):
+    found = warehouse.run(
+        "select 1 as one, 'a', 2.50::numeric(5, 2), true, null, 0.5::float8, date '2013-01-01'"
+    )
+    assert (found["DbUser"], found["ResultRows"], found["HasResultSet"]) == ("boss", 1, True)
+    result = warehouse.client("redshift-data").get_statement_result(Id=found["Id"])
+    assert result["Records"] == [
+        [
+            {"longValue": 1},
+            {"stringValue": "a"},
+            {"stringValue": "2.50"},
+            {"booleanValue": True},
+            {"isNull": True},
+            {"doubleValue": 0.5},
+            {"stringValue": "2013-01-01"},
+        ]
+    ]
+    assert [column["name"] for column in result["ColumnMetadata"]][0] == "one"
+    assert [column["typeName"] for column in result["ColumnMetadata"]][:3] == ["int4", "varchar", "numeric"]
+
+
+def test_long_results_come_in_pages(warehouse):
+    found = warehouse.run("select * from generate_series(1, 2500)")
+    pages = warehouse.client("redshift-data").get_paginator("get_statement_result").paginate(Id=found["Id"])
+    assert [len(page["Records"]) for page in pages] == [1000, 1000, 500]
+
+
+def test_results_come_as_csv_when_asked(warehouse):
+    found = warehouse.run("select 1 as a, 'x,y' as b", ResultFormat="CSV")
+    records = warehouse.client("redshift-data").get_statement_result_v2(Id=found["Id"])["Records"]
+    assert records[0]["CSVRecords"].splitlines() == ["a,b", '1,"x,y"']
+
+
+def test_parameters_are_bound_outside_literals_only(warehouse):
+    given = [{"name": "d", "value": "2013-01-01"}]
+    assert warehouse.rows("select :d::date + 1, ':d'", Parameters=given) == [["2013-01-02", ":d"]]
+    assert "unused parameters" in warehouse.error("select 1", Parameters=given)
+
+
+def test_a_roles_session_is_its_own_database_user(warehouse):
+    assert warehouse.rows("select current_user", data=warehouse.as_job()) == [[f"IAMR:{warehouse.name}-Job"]]
+
+
+def test_a_caller_without_a_database_user_gets_one_without_rights(warehouse):
+    warehouse.run("create table staging.secret (a int)")
+    root = warehouse.client("redshift-data")
+    assert warehouse.rows("select current_user", data=root) == [["IAM:RootIdentity"]]
+    assert "permission denied" in warehouse.error("select * from staging.secret", data=root)
+
+
+def test_a_batch_is_one_transaction(warehouse):
+    job = warehouse.as_job()
+    warehouse.run("create table staging.batch (a int)", data=job)
+    failed = warehouse.ended(
+        warehouse.start(["insert into staging.batch values (1)", "select 1 / 0", "select 2"], data=job)
+    )
+    assert [part["Status"] for part in failed["SubStatements"]] == ["FINISHED", "FAILED", "ABORTED"]
+    assert "division by zero" in failed["Error"]
+    assert warehouse.rows("select count(*) from staging.batch", data=job) == [[0]]
+    done = warehouse.run(
+        ["insert into staging.batch values (1)", "select count(*) from staging.batch"], data=job
+    )
+    result = warehouse.client("redshift-data").get_statement_result(Id=f"{done['Id']}:2")
+    assert result["Records"] == [[{"longValue": 1}]]
+
+
+def test_one_statement_is_not_several(warehouse):
+    assert "cannot insert multiple commands" in warehouse.error("select 1; select 2")
+
+
+def test_an_error_holds_the_reason_and_the_sentence(warehouse):
+    error = warehouse.error("insert into staging.batch values (1) returning a")
+    assert (
+        error
+        == 'ERROR: syntax error at or near "returning"\n  Detail: Redshift has no RETURNING; read the rows with a SELECT.'
+    )
+
+
+def test_a_running_statement_is_cancelled(warehouse):
+    data = warehouse.client("redshift-data")
+    identifier = warehouse.start("select count(*) from generate_series(1, 1000000000)")
+    while data.describe_statement(Id=identifier)["Status"] != "STARTED":
+        time.sleep(0.02)
+    assert data.cancel_statement(Id=identifier)["Status"] is True
+    assert warehouse.ended(identifier)["Status"] == "ABORTED"
+    with pytest.raises(data.exceptions.ValidationException, match="already in ABORTED"):
+        data.cancel_statement(Id=identifier)
+
+
+def test_a_client_token_runs_a_statement_once(warehouse):
+    token = str(uuid.uuid4())
+    assert warehouse.start("select 1", ClientToken=token) == warehouse.start("select 1", ClientToken=token)
+
+
+def test_statements_are_listed_by_name(warehouse):
+    name = f"named-{uuid.uuid4().hex}"
+    found = warehouse.run("select 1", StatementName=name)
+    listed = warehouse.client("redshift-data").list_statements(StatementName=name)["Statements"]
+    assert [item["Id"] for item in listed] == [found["Id"]]
+
+
+def test_the_catalog_is_described(warehouse):
+    warehouse.run("create table staging.described (id bigint not null, name varchar(9))")
+    data, where = (
+        warehouse.client("redshift-data"),
+        {"WorkgroupName": warehouse.name, "Database": DATABASE, "SecretArn": warehouse.secret},
+    )
+    assert set(data.list_databases(**where)["Databases"]) >= {DATABASE, "dev"}
+    assert "staging" in data.list_schemas(**where)["Schemas"]
+    assert {"name": "described", "schema": "staging", "type": "TABLE"} in data.list_tables(
+        **where, SchemaPattern="staging"
+    )["Tables"]
+    columns = data.describe_table(**where, Schema="staging", Table="described")["ColumnList"]
+    assert [(column["name"], column["typeName"], column["nullable"]) for column in columns] == [
+        ("id", "int8", 0),
+        ("name", "varchar", 1),
+    ]
+
+
+def test_wrong_requests_are_refused(warehouse):
+    data = warehouse.client("redshift-data")
+    for wrong in (
+        {"WorkgroupName": "nowhere"},
+        {"ClusterIdentifier": "c"},
+        {"WorkgroupName": warehouse.name, "DbUser": "x"},
+    ):
+        with pytest.raises(data.exceptions.ValidationException):
+            data.execute_statement(Database=DATABASE, Sql="select 1", **wrong)
+    with pytest.raises(data.exceptions.ResourceNotFoundException):
+        data.describe_statement(Id=str(uuid.uuid4()))
+    with pytest.raises(data.exceptions.ResourceNotFoundException, match="does not have result"):
+        data.get_statement_result(Id=warehouse.run("create table staging.no_result (a int)")["Id"])
+
+
+# --- COPY ---
+
+
+def test_copy_loads_parquet_as_the_copy_role_within_a_batch(warehouse):
+    warehouse.client("s3").put_object(Bucket=warehouse.bucket, Key="t/run=1/a.parquet", Body=parquet(5))
+    copy = f"copy staging.loaded from 's3://{warehouse.bucket}/t/' iam_role '{warehouse.copy_role}' format as parquet"
+    job = warehouse.as_job()
+    warehouse.run("create table staging.loaded (id bigint, name varchar(9))", data=job)
+    done = warehouse.run(["delete from staging.loaded", copy, "select pg_last_copy_count()"], data=job)
+    result = warehouse.client("redshift-data").get_statement_result(Id=f"{done['Id']}:3")
+    assert result["Records"] == [[{"longValue": 5}]]
+    assert warehouse.rows("select sum(id), max(name) from staging.loaded", data=job) == [["10", "n4"]]
+
+
+def test_copy_refuses_a_role_that_is_not_associated(warehouse):
+    warehouse.run("create table staging.refused (id bigint)")
+    copy = f"copy staging.refused from 's3://{warehouse.bucket}/t/' iam_role '{warehouse.job_role}' format as parquet"
+    assert "not authorized to assume IAM Role" in warehouse.error(copy)
+
+
+def test_copy_fails_its_whole_batch(warehouse):
+    warehouse.run("create table staging.rolled_back (id bigint, name varchar(9))")
+    copy = f"copy staging.rolled_back from 's3://{warehouse.bucket}/none/' iam_role '{warehouse.copy_role}' format as parquet"
+    assert "The specified S3 prefix 'none/' does not exist" in warehouse.error(
+        ["insert into staging.rolled_back values (1, 'x')", copy]
+    )
+    assert warehouse.rows("select count(*) from staging.rolled_back") == [[0]]
+
+
+def test_rejected_lines_outlive_the_failed_load(warehouse):
+    warehouse.client("s3").put_object(Bucket=warehouse.bucket, Key="c/a.csv", Body=b"1,a\nx,b\n")
+    job = warehouse.as_job()
+    warehouse.run("create table staging.rejected (id bigint, name varchar(9))", data=job)
+    copy = f"copy staging.rejected from 's3://{warehouse.bucket}/c/' iam_role '{warehouse.copy_role}' csv"
+    assert "Load into table 'rejected' failed" in warehouse.error(copy, data=job)
+    where = f"trim(filename) = 's3://{warehouse.bucket}/c/a.csv'"
+    assert warehouse.rows(
+        f"select line_number, colname, err_code, raw_line from stl_load_errors where {where}", data=job
+    ) == [[2, "id", 1207, "x,b"]]
+    warehouse.run(f"{copy} maxerror 1", data=job)
+    assert warehouse.rows("select count(*) from staging.rejected", data=job) == [[1]]
+
+
+def test_copy_works_over_the_extended_protocol(warehouse):
+    serverless = warehouse.as_job("redshift-serverless")
+    keys = serverless.get_credentials(workgroupName=warehouse.name, dbName=DATABASE)
+    endpoint = serverless.get_workgroup(workgroupName=warehouse.name)["workgroup"]["endpoint"]
+    warehouse.client("s3").put_object(Bucket=warehouse.bucket, Key="e/a.parquet", Body=parquet(3))
+    with redshift_connector.connect(
+        host=endpoint["address"], port=endpoint["port"], database=DATABASE,
+        user=keys["dbUser"], password=keys["dbPassword"], ssl=False,
+    ) as connection:  # fmt: skip
+        cursor = connection.cursor()
+        cursor.execute("create table staging.extended (id bigint, name varchar(9))")
+        copy = f"copy staging.extended from 's3://{warehouse.bucket}/%s/' iam_role '{warehouse.copy_role}' parquet"
+        cursor.execute(copy % "e")
+        cursor.execute("select count(*) from staging.extended")
+        assert list(cursor.fetchone()) == [3]
+        connection.commit()
+        with pytest.raises(redshift_connector.ProgrammingError, match="does not exist"):
+            cursor.execute(copy % "none")
+        connection.rollback()
+        cursor.execute("select count(*) from staging.extended")
+        assert list(cursor.fetchone()) == [3]
+
+
+def test_deleting_a_workgroup_closes_its_endpoint(gateway):
+    serverless = gateway.client("redshift-serverless")
+    serverless.create_namespace(
+        namespaceName="short-lived", adminUsername="boss", adminUserPassword="Secret-1234"
+    )
+    port = serverless.create_workgroup(workgroupName="short-lived", namespaceName="short-lived")["workgroup"][
+        "endpoint"
+    ]["port"]
+    serverless.delete_workgroup(workgroupName="short-lived")
+    serverless.delete_namespace(namespaceName="short-lived")
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(
+            host="127.0.0.1", port=port, dbname="dev", user="boss", password="Secret-1234", connect_timeout=5
+        )
+    with pytest.raises(botocore.exceptions.ClientError, match="not found"):
+        serverless.get_namespace(namespaceName="short-lived")

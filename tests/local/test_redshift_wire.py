@@ -1,0 +1,263 @@
+"""A Redshift endpoint, spoken to by redshift_connector, psql and psycopg."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import pytest
+import redshift_connector
+
+from local.engines import postgres, redshift
+from local.toolchain import tools
+
+NAMESPACE, WORKGROUP, DATABASE, ADMIN, PASSWORD = "wire", "wire", "refstack", "boss", "Secret-1234"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A running endpoint and the server behind it."""
+
+    server: postgres.Server
+    port: int
+
+    def connect(self, user: str = ADMIN, password: str = PASSWORD) -> psycopg.Connection[Any]:
+        return redshift.connect(self.port, DATABASE, user, password)
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+    saved = os.environ.get("REFSTACK_HOME")
+    home = tmp_path_factory.mktemp("redshift")
+    os.environ["REFSTACK_HOME"] = str(home)
+    server = redshift.create(NAMESPACE, DATABASE, ADMIN, PASSWORD)
+    try:
+        yield Endpoint(server, redshift.open_endpoint(server, NAMESPACE, WORKGROUP, 0))
+    finally:
+        os.environ["REFSTACK_HOME"] = str(home)
+        redshift.close_endpoint(WORKGROUP)
+        redshift.delete(NAMESPACE)
+        if saved is None:
+            os.environ.pop("REFSTACK_HOME")
+        else:
+            os.environ["REFSTACK_HOME"] = saved
+
+
+@pytest.fixture
+def session(endpoint: Endpoint) -> Iterator[psycopg.Connection[Any]]:
+    with endpoint.connect() as connection:
+        connection.execute("drop schema if exists s cascade; create schema s; set search_path to s")
+        yield connection
+
+
+def rows(session: psycopg.Connection[Any], sql: str) -> list[Any]:
+    return session.execute(sql.encode()).fetchall()
+
+
+def test_redshift_connector_runs_statements_with_parameters_and_transactions(endpoint):
+    with redshift_connector.connect(
+        host="127.0.0.1", port=endpoint.port, database=DATABASE, user=ADMIN, password=PASSWORD, ssl=False
+    ) as connection:
+        cursor = connection.cursor()
+        cursor.execute("create table public.c (a bigint distkey, b super) sortkey (a)")
+        cursor.execute("insert into public.c (a) values (%s), (%s)", (1, 2))
+        cursor.execute("select nvl(sum(a), 0), '-- nvl(' from public.c where a >= %s", (1,))
+        assert list(cursor.fetchall()) == [[3, "-- nvl("]]
+        with pytest.raises(redshift_connector.ProgrammingError, match="syntax error at or near"):
+            cursor.execute("insert into public.c (a) values (1) on conflict do nothing")
+        connection.rollback()
+        with pytest.raises(redshift_connector.ProgrammingError, match="does not exist"):
+            cursor.execute("select * from public.c")
+
+
+def test_psql_runs_a_script(endpoint):
+    psql = tools().postgres_bin / "psql"
+    script = "create temp table x (a int); insert into x values (1), (2);\nselect listagg(a, ',') from x;"
+    done = subprocess.run(
+        [
+            psql,
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(endpoint.port),
+            "-U",
+            ADMIN,
+            "-d",
+            DATABASE,
+            "-qAt",
+            "-c",
+            script,
+        ],
+        env={"PGPASSWORD": PASSWORD, "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "1,2\n"
+
+
+def test_a_wrong_password_is_refused(endpoint):
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        endpoint.connect(password="Wrong-12345")
+
+
+def test_keys_are_remembered_and_not_enforced(session):
+    session.execute(
+        "create table t (a int, b int, primary key (a), unique (b)) diststyle key distkey (a) sortkey (b)"
+    )
+    session.execute("insert into t values (1, 1), (1, 1)")
+    assert rows(session, "select count(*) from t") == [(2,)]
+    assert rows(session, 'select "column", distkey, sortkey, "notnull" from pg_table_def') == [
+        ("a", True, 0, True),
+        ("b", False, 1, False),
+    ]
+    assert rows(session, "select diststyle, sortkey1 from svv_table_info where \"table\" = 't'") == [
+        ("KEY(a)", "b")
+    ]
+
+
+def test_not_null_is_enforced(session):
+    session.execute("create table t (a int not null)")
+    with pytest.raises(psycopg.errors.NotNullViolation):
+        session.execute("insert into t values (null)")
+
+
+def test_varchar_counts_bytes_and_takes_null(session):
+    session.execute("create table t (a varchar(3))")
+    session.execute("insert into t values ('abc'), ('é'), (null)")
+    with pytest.raises(psycopg.errors.StringDataRightTruncation, match="Value too long for character type"):
+        session.execute("insert into t values ('éé')")
+    session.execute("alter table t alter column a type varchar(4)")
+    session.execute("insert into t values ('éé')")
+    assert rows(session, "select count(*) from t") == [(4,)]
+
+
+def test_identity_columns_count_by_themselves(session):
+    session.execute("create table t (a int identity(0, 5), b int)")
+    session.execute("insert into t (b) values (1), (2)")
+    assert rows(session, "select a from t order by a") == [(0,), (5,)]
+
+
+def test_truncate_commits_its_transaction(session):
+    session.execute("create table t (a int); create table u (a int)")
+    session.execute("insert into t values (1)")
+    session.execute("begin")
+    session.execute("insert into u values (1)")
+    session.execute("truncate t")
+    session.execute("rollback")
+    assert rows(session, "select (select count(*) from t), (select count(*) from u)") == [(0, 1)]
+
+
+def test_a_script_is_one_transaction(session):
+    session.execute("create table t (a int)")
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        session.execute("insert into t values (1); select 1 / 0")
+    assert rows(session, "select count(*) from t") == [(0,)]
+
+
+def test_a_refused_statement_fails_its_transaction(session):
+    session.execute("begin")
+    with pytest.raises(psycopg.errors.SyntaxError) as refused:
+        session.execute("insert into t values (1) returning a")
+    assert refused.value.diag.message_detail == "Redshift has no RETURNING; read the rows with a SELECT."
+    with pytest.raises(psycopg.errors.InFailedSqlTransaction):
+        session.execute("select 1")
+    session.execute("rollback")
+
+
+def test_merge_updates_and_inserts(session):
+    session.execute("create table t (a int, b varchar(9)); create table u (a int, b varchar(9))")
+    session.execute("insert into t values (1, 'old'); insert into u values (1, 'new'), (2, 'new')")
+    session.execute(
+        "merge into s.t using s.u as x on s.t.a = x.a when matched then update set b = x.b "
+        "when not matched then insert (a, b) values (x.a, x.b)"
+    )
+    assert rows(session, "select * from t order by a") == [(1, "new"), (2, "new")]
+
+
+def test_append_moves_the_rows(session):
+    session.execute("create table t (a int, b int); create table u (a int)")
+    session.execute("insert into u values (1)")
+    with pytest.raises(psycopg.errors.DatatypeMismatch, match="columns that source table lacks: b"):
+        session.execute("alter table t append from u")
+    session.execute("alter table t append from u filltarget")
+    assert rows(session, "select (select count(*) from t), (select count(*) from u)") == [(1, 0)]
+
+
+def test_append_and_vacuum_stand_outside_transactions(session):
+    session.execute("create table t (a int); create table u (a int)")
+    for sql in ("alter table t append from u", "vacuum t"):
+        session.execute("begin")
+        with pytest.raises(
+            psycopg.errors.ActiveSqlTransaction, match="cannot run inside a transaction block"
+        ):
+            session.execute(sql)
+        session.execute("rollback")
+
+
+def test_dates_count_as_redshift_counts_them(session):
+    assert rows(
+        session,
+        "select datediff(year, '2012-12-31', '2013-01-01'), datediff(month, '2013-01-31', '2013-02-01'),"
+        " datediff(hour, '2013-01-01 00:59', '2013-01-01 01:00'), datediff(week, '2013-01-05', '2013-01-06'),"
+        " dateadd(month, 1, '2013-01-31')::date::varchar, dateadd(d, -1, date '2013-01-01')::varchar,"
+        " last_day('2013-02-03')::varchar, date_part(dow, date '2013-01-06')",
+    ) == [(1, 1, 1, 1, "2013-02-28", "2012-12-31 00:00:00", "2013-02-28", 0)]
+
+
+def test_functions_and_super_values_answer(session):
+    assert rows(
+        session,
+        r"select nvl(null, 2), decode(null, null, 'n', 'x'), len('abc'), charindex('b', 'abc'), 'it\'s', "
+        "regexp_replace('a1b2', '[0-9]', ''), json_extract_path_text('{\"a\": {\"b\": 3}}', 'a', 'b'), "
+        "json_serialize(json_parse('[1]')), is_valid_json('{')",
+    ) == [(2, "n", 3, 2, "it's", "ab", "3", "[1]", False)]
+
+
+def test_qualify_filters_windows(session):
+    session.execute("create table t (a int, b int)")
+    session.execute("insert into t values (1, 1), (1, 2), (2, 3)")
+    query = "select a, b from t qualify row_number() over (partition by a order by b desc) = 1 order by a"
+    assert rows(session, query) == [(1, 2), (2, 3)]
+
+
+def test_an_iam_user_has_only_what_his_database_role_grants(endpoint, session):
+    user = redshift.iam_user("arn:aws:sts::000000000000:assumed-role/Loader-Role/run-1")
+    assert user == "IAMR:Loader-Role"
+    password = redshift.temporary_password(endpoint.server, user)
+    session.execute("create table t (a int)")
+    with endpoint.connect(user, password) as caller:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            caller.execute("select * from s.t")
+        session.execute('create role wire_reader; grant role wire_reader to "IAMR:Loader-Role"')
+        session.execute(
+            "grant usage on schema s to role wire_reader; grant select on s.t to role wire_reader"
+        )
+        assert caller.execute("select * from s.t").fetchall() == []
+        assert rows(
+            session, "select role_name from svv_user_grants where user_name = 'IAMR:Loader-Role'"
+        ) == [("wire_reader",)]
+
+
+def test_a_user_without_a_password_cannot_log_in(endpoint, session):
+    session.execute("create user locked_out password disable")
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        endpoint.connect("locked_out", "Anything-123")
+
+
+def test_a_running_statement_can_be_cancelled(endpoint, session):
+    pid = session.info.backend_pid
+    session.execute("begin")
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        session.execute(f"select pg_cancel_backend({pid})")
+        session.execute("select 1")
+    session.execute("rollback")
+
+
+def test_a_version_that_drivers_take_for_redshift(session):
+    assert session.info.parameter_status("server_version") == "8.0.2"
+    assert "Redshift" in rows(session, "select version()")[0][0]
