@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from aws_cdk import Duration
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from stacks.constructs.data_bucket import DataBucket
 from stacks.constructs.stack import PlatformStack
+from stacks.nag import acknowledge_wildcard
 from stacks.security import SecurityStack
 from stacks.settings import Settings
 
@@ -72,3 +74,21 @@ class LakeStack(PlatformStack):
                 )
             ],
         )
+        self._let_analysts_read(security)
+
+    def _let_analysts_read(self, security: SecurityStack) -> None:
+        objects = self.curated.arn_for_objects("*")
+        policy = iam.ManagedPolicy(
+            self,
+            "ReadCurated",
+            description="Analysts read curated data",
+            groups=[security.analysts],
+            statements=[
+                iam.PolicyStatement(actions=["s3:GetObject"], resources=[objects]),
+                iam.PolicyStatement(
+                    actions=["s3:GetBucketLocation", "s3:ListBucket"], resources=[self.curated.bucket_arn]
+                ),
+                iam.PolicyStatement(actions=["kms:Decrypt"], resources=[security.data_key.key_arn]),
+            ],
+        )
+        acknowledge_wildcard(policy, objects, reason="Analysts may read every day of every curated table.")

@@ -112,3 +112,15 @@ def test_nothing_but_cloudformation_makes_the_buckets() -> None:
 
     assert "Custom::" not in json.dumps(template)
     assert "AWS::Lambda::Function" not in json.dumps(template)
+
+
+def test_analysts_read_curated_data_and_write_nothing() -> None:
+    policy = synthesise_core().only("AWS::IAM::ManagedPolicy", stack="Lake")
+    statements = policy["PolicyDocument"]["Statement"]
+    actions = {
+        a for s in statements for a in ([s["Action"]] if isinstance(s["Action"], str) else s["Action"])
+    }
+
+    assert "Analysts" in str(policy["Groups"])
+    assert actions == {"s3:GetObject", "s3:GetBucketLocation", "s3:ListBucket", "kms:Decrypt"}
+    assert "Curated" in str(statements[0]["Resource"])
