@@ -1,0 +1,48 @@
+# Thin: each target is one line, the work is in Python. `make help` lists them.
+SHELL := /bin/bash
+ENV ?= dev
+TOOLS := $(or $(REFSTACK_TOOLS),.tools)
+# The first Python 3.12 or 3.11 on this machine that runs; the tools are installed with it.
+PYTHON := $(shell for p in python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null && echo $$p && break; done)
+RUN := $(TOOLS)/main/bin/python -m local.cli
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down status test lint synth deploy destroy fidelity
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
+
+setup: ## install the tools into .tools/ (done by every other target)
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed; install one and run again." >&2; exit 1; }
+	@$(PYTHON) -m local.toolchain
+
+demo: setup ## run the whole pipeline on real data, then write build/demo/report.html
+	@$(RUN) demo
+
+up: setup ## start the embedded AWS with everything deployed, and leave it running
+	@$(RUN) up
+
+down: setup ## stop the embedded AWS and everything that it started
+	@$(RUN) down
+
+status: setup ## what runs, and where
+	@$(RUN) status
+
+test: setup ## the whole offline suite
+	@$(RUN) test
+
+lint: setup ## ruff, mypy --strict, cdk-nag, cfn-lint
+	@$(RUN) lint
+
+synth: setup ## synthesise every stack of ENV (dev, stage, prod, localstack) into cdk.out/
+	@$(RUN) synth --env $(ENV)
+
+deploy: setup ## deploy ENV to AWS, or with ENV=localstack to the endpoint in LOCALSTACK_HOST
+	@$(RUN) deploy --env $(ENV)
+
+destroy: setup ## destroy ENV: empty its buckets, then delete its stacks
+	@$(RUN) destroy --env $(ENV)
+
+fidelity: setup ## write docs/fidelity.md: what is real here, what is emulated, what is missing
+	@$(RUN) fidelity

@@ -1,0 +1,165 @@
+"""The commands behind the Makefile: plain sentences on failure, a traceback only with DEBUG=1."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from local import demo as demo_job
+from local import deploy as cdk
+from local import runtime
+from local.errors import UserFacingError
+from local.layout import ROOT, home, log_file
+from local.toolchain import ToolchainError, tools
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+console = Console()
+Env = Annotated[str, typer.Option(help="dev, stage, prod or localstack")]
+
+
+@app.command()
+def demo() -> None:
+    """Deploy everything to an empty embedded AWS, run the pipeline on a year of flights, write the report."""
+    raise typer.Exit(demo_job.run(console))
+
+
+@app.command()
+def up() -> None:
+    """Start the embedded AWS with ENV=dev deployed and keep it running, with the last demo's state if any."""
+    stages = demo_job.Stages(console)
+    try:
+        demo_job.keep_up(stages)
+    except BaseException:
+        runtime.stop()
+        raise
+    console.print(
+        f"Everything runs. Addresses and passwords: {home() / 'endpoints.json'}. Stop it: make down"
+    )
+
+
+@app.command()
+def down() -> None:
+    """Stop the embedded AWS and everything that it started; its state stays for the next `make up`."""
+    stopped = runtime.stop()
+    console.print(f"Stopped: {', '.join(stopped) or 'nothing was running'}.")
+
+
+@app.command()
+def status() -> None:
+    """What runs, and where it answers."""
+    for name, state in runtime.describe():
+        console.print(f"{name:24} {state}")
+    endpoints = home() / "endpoints.json"
+    console.print(f"Addresses: {endpoints}" if endpoints.exists() else "The embedded AWS is not up.")
+
+
+@app.command()
+def synth(env: Env = "dev") -> None:
+    """Synthesise every stack into cdk.out/."""
+    cdk.synth(env)
+    console.print(f"{len(cdk.stack_names())} stacks of {env} are in cdk.out/.")
+
+
+@app.command()
+def deploy(env: Env = "dev") -> None:
+    """Deploy to AWS with your own credentials; with ENV=localstack to the endpoint in LOCALSTACK_HOST."""
+    environment = cdk.localstack_environment() if env == "localstack" else {}
+    if environment:
+        environment["CDK_HOME"] = str(home() / f"cdk-{env}")
+        cdk.bootstrap(environment)
+    cdk.synth(env)
+    cdk.deploy(environment)
+    for name in cdk.left_over(environment, env):
+        console.print(f"{name} is switched off but still deployed. Destroy it: npx cdk destroy {name}")
+
+
+@app.command()
+def destroy(env: Env = "dev") -> None:
+    """Empty the buckets that the settings allow to delete, then destroy the stacks."""
+    environment = cdk.localstack_environment() if env == "localstack" else {}
+    cdk.synth(env)
+    cdk.destroy(environment, console.print)
+
+
+@app.command()
+def test() -> None:
+    """The whole offline suite."""
+    reports = ROOT / "build" / "test"
+    reports.mkdir(parents=True, exist_ok=True)
+    _check("the tests", "pytest", f"--junitxml={reports / 'junit.xml'}")
+
+
+@app.command()
+def lint() -> None:
+    """Ruff, mypy --strict, then cdk-nag and cfn-lint on the stacks of dev."""
+    checked = [name for name in PYTHON_TREES if (ROOT / name).exists()]
+    _check("ruff", "ruff", "check", *checked, "tests")
+    _check("ruff's formatter", "ruff", "format", "--check", *checked, "tests")
+    _check("mypy", "mypy", *checked)
+    cdk.synth("dev", log=log_file("lint-synth"))
+    templates = [str(path) for path in sorted((ROOT / "cdk.out").glob("*.template.json"))]
+    _check(
+        "cfn-lint", "cfnlint", "--non-zero-exit-code", "error", "--ignore-checks", "W", "I", "--", *templates
+    )
+    console.print("Lint is clean.")
+
+
+@app.command()
+def fidelity() -> None:
+    """Write docs/fidelity.md."""
+    done = subprocess.run([tools().gateway_python, "-m", "local.fidelity"], cwd=ROOT, check=False)
+    if done.returncode != 0:
+        raise UserFacingError("The fidelity page could not be written; the reason stands above.")
+
+
+PYTHON_TREES = ("app.py", "stacks", "flights", "lambdas", "glue_jobs", "emr_steps", "mwaa_dags", "local")
+
+
+def _check(what: str, module: str, *arguments: str) -> None:
+    """Run one of the environment's Python tools; raise UserFacingError when it finds something."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments], cwd=ROOT, env={**os.environ, "PATH": path}, check=False
+    )
+    if done.returncode != 0:
+        raise UserFacingError(f"{what[0].upper()}{what[1:]} found something; it stands above.")
+
+
+def main() -> int:
+    """Run a command; every failure that a user can mend is one sentence."""
+    # An ended terminal or a `kill` must stop what was started, like Ctrl-C.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        app(standalone_mode=False)
+    except (UserFacingError, ToolchainError) as failure:
+        if os.environ.get("DEBUG") == "1":
+            raise
+        console.print(f"[red]Failed:[/red] {failure}", soft_wrap=True)
+        return 1
+    except typer.Exit as finished:
+        return finished.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        console.print("Interrupted; what was started has been stopped. Run the command again when you like.")
+        return 130
+    except Exception as failure:
+        if os.environ.get("DEBUG") == "1":
+            raise
+        console.print(
+            f"[red]Failed:[/red] {type(failure).__name__}: {failure}. Logs: {runtime.logs()}. "
+            "Run again with DEBUG=1 for the traceback.",
+            soft_wrap=True,
+        )
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""Drive the deployed pipeline the way a person on AWS would: through MWAA's REST API."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from local import runtime
+from local.errors import UserFacingError
+from local.layout import home
+
+DAG_ID = "flights_batch"
+AIRFLOW_READY_SECONDS = 180
+RUN_SECONDS = 1800
+POLL_SECONDS = 1.0
+FINISHED = {"success", "failed"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A range of dates (ISO, inclusive) that one DAG run loads, and the logical date it stands for."""
+
+    start: str
+    end: str
+
+    @property
+    def run_id(self) -> str:
+        return f"demo__{self.start}" if self.start == self.end else f"demo__{self.start}__{self.end}"
+
+    @property
+    def logical_date(self) -> str:
+        return f"{self.end}T00:00:00Z"
+
+    @property
+    def label(self) -> str:
+        return self.start if self.start == self.end else f"{self.start} to {self.end}"
+
+
+Progress = Callable[[Run, int, int, list[str]], None]
+"""(run, finished tasks, known tasks, names of the running ones)."""
+
+
+def environment_name() -> str:
+    """Name of the one deployed MWAA environment."""
+    [name] = runtime.client("mwaa").list_environments()["Environments"]
+    return str(name)
+
+
+def rest(method: str, path: str, *, query: dict[str, Any] | None = None, body: Any = None) -> dict[str, Any]:
+    """Call Airflow's REST API through `mwaa:InvokeRestApi`; return the answer's JSON."""
+    arguments: dict[str, Any] = {"Name": environment_name(), "Method": method, "Path": path}
+    if query:
+        arguments["QueryParameters"] = query
+    if body is not None:
+        arguments["Body"] = body
+    answer = runtime.client("mwaa").invoke_rest_api(**arguments)
+    found: dict[str, Any] = answer["RestApiResponse"]
+    return found
+
+
+def wait_for_dag(dag_id: str = DAG_ID) -> None:
+    """Wait until Airflow knows the DAG, and unpause it.
+
+    Raises UserFacingError when the DAG cannot be imported or Airflow does not answer in time.
+    """
+    mwaa = runtime.client("mwaa")
+    deadline = time.monotonic() + AIRFLOW_READY_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            rest("PATCH", f"/dags/{dag_id}", body={"is_paused": False})
+        except mwaa.exceptions.ClientError:
+            time.sleep(POLL_SECONDS)
+            continue
+        return
+    try:
+        broken = rest("GET", "/importErrors")["import_errors"]
+    except mwaa.exceptions.ClientError:
+        broken = []
+    reason = broken[0]["stack_trace"].strip().splitlines()[-1] if broken else "Airflow does not answer"
+    raise UserFacingError(
+        f"The DAG {dag_id} is not there after {AIRFLOW_READY_SECONDS} s: {reason} (logs: {runtime.logs()})."
+    )
+
+
+def execute(run: Run, progress: Progress, dag_id: str = DAG_ID) -> dict[str, Any]:
+    """Trigger one DAG run and wait for its end; return its record.
+
+    Raises UserFacingError naming the failed task when the run fails, or when it takes too long.
+    """
+    rest(
+        "POST",
+        f"/dags/{dag_id}/dagRuns",
+        body={
+            "dag_run_id": run.run_id,
+            "logical_date": run.logical_date,
+            "conf": {"start": run.start, "end": run.end},
+        },
+    )
+    deadline = time.monotonic() + RUN_SECONDS
+    while time.monotonic() < deadline:
+        record = rest("GET", f"/dags/{dag_id}/dagRuns/{run.run_id}")
+        tasks = task_instances(run.run_id, dag_id)
+        done = [
+            task for task in tasks if task["state"] in {"success", "failed", "skipped", "upstream_failed"}
+        ]
+        progress(run, len(done), len(tasks), _names(task for task in tasks if task["state"] == "running"))
+        if record["state"] in FINISHED:
+            if record["state"] == "failed":
+                failed = _names(task for task in tasks if task["state"] == "failed")
+                raise UserFacingError(
+                    f"The DAG run for {run.label} failed in {', '.join(failed) or 'no task of its own'}; "
+                    f"the task logs are under {home() / 'airflow'}."
+                )
+            return record
+        time.sleep(POLL_SECONDS)
+    raise UserFacingError(f"The DAG run for {run.label} did not end in {RUN_SECONDS // 60} minutes.")
+
+
+def task_instances(run_id: str, dag_id: str = DAG_ID) -> list[dict[str, Any]]:
+    """Every task instance of a DAG run, mapped ones included."""
+    found = rest("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", query={"limit": 200})
+    instances: list[dict[str, Any]] = found["task_instances"]
+    return instances
+
+
+def point_sources_to(url: str) -> None:
+    """Make the ingestion read the replay at `url` instead of the live sources.
+
+    The sources' addresses are SSM parameters that the functions read at run time, so the deployed templates
+    stay those of AWS.
+    """
+    ssm = runtime.client("ssm")
+    pages = ssm.get_paginator("describe_parameters").paginate()
+    for page in pages:
+        for parameter in page["Parameters"]:
+            source = re.fullmatch(r"/refstack/[^/]+/sources/(\w+)", parameter["Name"])
+            if source:
+                path = {"flights": "/PREZIP", "weather": "/v1/archive"}[source.group(1)]
+                ssm.put_parameter(Name=parameter["Name"], Value=url + path, Overwrite=True)
+
+
+def _names(tasks: Iterable[dict[str, Any]]) -> list[str]:
+    return sorted({str(task["task_id"]) for task in tasks})

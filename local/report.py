@@ -1,0 +1,182 @@
+"""build/demo/report.html: one self-contained page that shows what the pipeline loaded into the warehouse.
+
+The page needs no network: its charts are inline SVG, its style stands in it.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from local import charts
+from local.charts import Bar
+from local.warehouse_client import query
+
+PAGE = Path(__file__).with_name("report.template.html")
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+SHOWN_AIRPORTS = 20
+
+BY_MONTH = """
+SELECT d.month AS month, d.month_name AS name, COUNT(*) AS flights, AVG(f.dep_delay_minutes::float) AS delay,
+       SUM(CASE WHEN f.cancelled THEN 1 ELSE 0 END) AS cancelled
+FROM core.fact_flight f JOIN core.dim_date d ON d.date_key = f.date_key
+GROUP BY d.month, d.month_name ORDER BY d.month
+"""
+BY_AIRLINE = """
+SELECT a.name AS name, COUNT(*) AS flights, AVG(f.arr_delay_minutes::float) AS delay,
+       AVG(CASE WHEN f.arr_delay_minutes >= 15 THEN 100.0 ELSE 0.0 END) AS late
+FROM core.fact_flight f JOIN core.dim_airline a ON a.airline_key = f.airline_key
+WHERE f.arr_delay_minutes IS NOT NULL
+GROUP BY a.name ORDER BY delay DESC
+"""
+BY_AIRPORT = f"""
+SELECT p.airport AS airport, p.name AS name, SUM(s.arrivals) AS flights,
+       SUM(s.mean_arr_delay_minutes * s.arrivals) / SUM(s.arrivals) AS delay
+FROM core.fact_airport_daily s JOIN core.dim_airport p ON p.airport_key = s.airport_key
+WHERE s.arrivals > 0 AND p.airport_key <> -1
+GROUP BY p.airport, p.name ORDER BY flights DESC LIMIT {SHOWN_AIRPORTS}
+"""  # noqa: S608 (a constant)
+BY_HOUR = """
+SELECT d.day_of_week AS weekday, f.sched_dep_time / 100 AS hour, AVG(f.dep_delay_minutes::float) AS delay
+FROM core.fact_flight f JOIN core.dim_date d ON d.date_key = f.date_key
+WHERE f.dep_delay_minutes IS NOT NULL
+GROUP BY d.day_of_week, f.sched_dep_time / 100
+"""
+BY_WEATHER = """
+SELECT band AS band, COUNT(*) AS flights, AVG(dep_delay_minutes::float) AS delay,
+       AVG(CASE WHEN cancelled THEN 100.0 ELSE 0.0 END) AS cancelled
+FROM (
+  SELECT f.dep_delay_minutes, f.cancelled,
+         CASE WHEN f.weather_key = -1 THEN '5 no observation'
+              WHEN w.visibility_m < 1600 THEN '1 fog (below 1.6 km)'
+              WHEN w.precipitation_mm > 0 THEN '2 rain or snow'
+              WHEN w.wind_speed_kmh >= 30 THEN '3 wind (30 km/h and more)'
+              ELSE '4 fair' END AS band
+  FROM core.fact_flight f JOIN core.dim_weather w ON w.weather_key = f.weather_key
+) AS banded
+GROUP BY band ORDER BY band
+"""
+
+
+def write(found: Mapping[str, Any], folder: Path) -> Path:
+    """Ask the warehouse and write the page into `folder`; `found` is the summary."""
+    page = string.Template(PAGE.read_text()).substitute(
+        flights=f"{found['rows'].get('fact_flight', 0):,}",
+        verdict="Every row is accounted for." if found["ok"] else " ".join(map(escape, found["problems"])),
+        verdict_class="good" if found["ok"] else "bad",
+        months=_months(query(BY_MONTH)),
+        airlines=_airlines(query(BY_AIRLINE)),
+        airports=_airports(query(BY_AIRPORT)),
+        hours=_hours(query(BY_HOUR)),
+        weather=_weather(query(BY_WEATHER)),
+        accounting=_accounting(found),
+        tables=_table(("table", "rows"), found["rows"].items()),
+        rejects=_table(("reason", "rows"), found["rejects"].items()),
+        stacks=_table(
+            ("stack", "status", "resources"),
+            [(stack["name"], stack["status"], stack["resources"]) for stack in found["stacks"]],
+        ),
+        runs=_table(
+            ("DAG", "logical date", "state"),
+            [(run["dag_id"], run["logical_date"][:10], run["state"]) for run in found["dag_runs"]],
+        ),
+        seconds=_table(("stage", "seconds"), found["seconds"].items()),
+        would_deny=str(found["iam"]["would_deny"]),
+    )
+    path = folder / "report.html"
+    path.write_text(page)
+    return path
+
+
+def _months(rows: Sequence[Mapping[str, Any]]) -> str:
+    return charts.columns(
+        [
+            Bar(
+                str(row["name"])[:3],
+                float(row["flights"]),
+                _number(row["delay"]),
+                f"{row['name']}: {row['flights']:,} flights, "
+                f"{_number(row['delay']):.1f} minutes late on average, "
+                f"{row['cancelled']:,} cancelled",
+            )
+            for row in rows
+        ],
+        value_unit="flights",
+        dot_unit="mean delay, min",
+    )
+
+
+def _airlines(rows: Sequence[Mapping[str, Any]]) -> str:
+    return _delays(rows, "name", lambda row: f"{_number(row['late']):.0f} % came 15 or more minutes late")
+
+
+def _airports(rows: Sequence[Mapping[str, Any]]) -> str:
+    named = [{**row, "label": f"{row['airport']}  {row['name']}"[:28]} for row in rows]
+    return _delays(named, "label", lambda row: str(row["name"]))
+
+
+def _delays(rows: Sequence[Mapping[str, Any]], label: str, more: Callable[[Mapping[str, Any]], str]) -> str:
+    return charts.rows(
+        [
+            Bar(
+                str(row[label]),
+                _number(row["delay"]),
+                tooltip=f"{row[label]}: {int(row['flights']):,} flights, "
+                f"{_number(row['delay']):.1f} min; {more(row)}",
+            )
+            for row in rows
+        ],
+        unit="min",
+    )
+
+
+def _hours(rows: Sequence[Mapping[str, Any]]) -> str:
+    delays = {(int(row["weekday"]), int(row["hour"])): _number(row["delay"]) for row in rows}
+    hours = sorted({hour for _, hour in delays})
+    cells = [[delays.get((day, hour)) for hour in hours] for day in range(1, 8)]
+    return charts.heatmap(WEEKDAYS, [str(hour) for hour in hours], cells, unit="min")
+
+
+def _weather(rows: Sequence[Mapping[str, Any]]) -> str:
+    return charts.rows(
+        [
+            Bar(
+                str(row["band"])[2:],
+                _number(row["delay"]),
+                tooltip=f"{row['flights']:,} flights, {_number(row['cancelled']):.1f} % cancelled",
+            )
+            for row in rows
+        ],
+        unit="min",
+    )
+
+
+def _accounting(found: Mapping[str, Any]) -> str:
+    rejected = sum(found["rejects"].values())
+    counted = found["rows"]
+    steps = [
+        ("raw objects", counted["raw_flights"], "as published, one object a day"),
+        ("curated", counted["curated_flights"], f"typed and valid; {rejected:,} rejected with a reason"),
+        ("fact_flight", counted.get("fact_flight", 0), "in the warehouse"),
+    ]
+    return "".join(
+        f'<div class="step"><b>{count:,}</b><span>{escape(name)}</span><small>{escape(what)}</small></div>'
+        for name, count, what in steps
+    )
+
+
+def _table(header: Sequence[str], rows: Any) -> str:
+    head = "".join(f"<th>{escape(name)}</th>" for name in header)
+    body = "".join("<tr>" + "".join(f"<td>{_cell(value)}</td>" for value in row) + "</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _cell(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int | float) else escape(str(value))
+
+
+def _number(value: Any) -> float:
+    return float(value) if value is not None else 0.0
