@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 from typing import Any
+from urllib.parse import parse_qs
 
 from local import layout, processes
 from local.services import state
@@ -86,6 +87,8 @@ async def serve(app: Any) -> None:
     from hypercorn.asyncio import serve as hypercorn_serve  # type: ignore[import-not-found]
     from hypercorn.config import Config  # type: ignore[import-not-found]
 
+    from local import inspection
+
     config = Config()
     config.bind = [f"{layout.HOST}:{layout.gateway_port()}"]
     config.keep_alive_timeout = 75
@@ -100,16 +103,17 @@ async def serve(app: Any) -> None:
     readiness: dict[str, Any] = {"status": "restoring" if restored else "ready"}
 
     async def answer(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and scope["path"] == READY_PATH:
+        path = scope["path"] if scope["type"] == "http" else None
+        if path == READY_PATH:
             code = 200 if readiness["status"] == "ready" else 503
             body = json.dumps({**readiness, "pid": os.getpid(), "home": str(layout.home())}).encode()
-            headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-            await send({"type": "http.response.start", "status": code, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
-            return
-        if scope["type"] == "http":
-            raw_path.set(scope["raw_path"].decode("latin-1"))
-        await app(scope, receive, send)
+            await _respond(send, code, body)
+        elif path == inspection.PATH:
+            [stack] = parse_qs(scope["query_string"].decode())["stack"]
+            await _respond(send, *await asyncio.to_thread(inspection.answer, stack))
+        else:
+            raw_path.set(scope.get("raw_path", b"").decode("latin-1"))
+            await app(scope, receive, send)
 
     async def bring_back() -> None:
         readiness.update(restore_failures=await asyncio.to_thread(state.run_hooks), status="ready")
@@ -123,6 +127,12 @@ async def serve(app: Any) -> None:
     logging.shutdown()
     # Threads of jobs that still run would keep the interpreter waiting for them.
     os._exit(0)
+
+
+async def _respond(send: Any, status: int, body: bytes) -> None:
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def stop_children() -> None:

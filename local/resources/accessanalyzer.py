@@ -31,6 +31,6 @@ api_type(
     delete_params=lambda physical_id: {"analyzerName": physical_id.rpartition("/")[2]},
     describe_call="get_analyzer",
     describe_params=lambda physical_id: {"analyzerName": physical_id.rpartition("/")[2]},
-    described=lambda answer: dict(answer["analyzer"]),
+    described=lambda answer: {**answer["analyzer"], "AnalyzerName": answer["analyzer"]["name"]},
     record_only=True,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 from local.resources.provisioner import (
@@ -196,7 +197,10 @@ class Instance(ResourceType):
         }
         if "IamInstanceProfile" in props:
             wanted["IamInstanceProfile"] = {"Name": props["IamInstanceProfile"]}
-        wanted |= {key: props[key] for key in ("KeyName", "UserData", "PrivateIpAddress") if key in props}
+        if "UserData" in props:
+            # boto3 encodes it again.
+            wanted["UserData"] = base64.b64decode(props["UserData"]).decode()
+        wanted |= {key: props[key] for key in ("KeyName", "PrivateIpAddress") if key in props}
         [made] = call("ec2", "run_instances", {k: v for k, v in wanted.items() if v})["Instances"]
         return self._complete(made["InstanceId"], props)
 
@@ -236,8 +240,16 @@ class Instance(ResourceType):
         forget_instance(physical_id)
 
     def describe(self, physical_id: str) -> dict[str, Any]:
-        [reservation] = client("ec2").describe_instances(InstanceIds=[physical_id])["Reservations"]
-        return dict(reservation["Instances"][0])
+        ec2 = client("ec2")
+        [reservation] = ec2.describe_instances(InstanceIds=[physical_id])["Reservations"]
+        found = dict(reservation["Instances"][0])
+        user_data = ec2.describe_instance_attribute(InstanceId=physical_id, Attribute="userData")
+        return {
+            **found,
+            "AvailabilityZone": found["Placement"]["AvailabilityZone"],
+            "IamInstanceProfile": found.get("IamInstanceProfile", {}).get("Arn"),
+            "UserData": user_data["UserData"].get("Value"),
+        }
 
 
 @extend("AWS::EC2::VPC")

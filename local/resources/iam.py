@@ -65,3 +65,50 @@ def attach_to_groups(physical_id: str, old: Properties | None, new: Properties) 
         iam.detach_group_policy(GroupName=group, PolicyArn=physical_id)
     for group in new.get("Groups", []):
         iam.attach_group_policy(GroupName=group, PolicyArn=physical_id)
+
+
+@extend("AWS::IAM::Role")
+def permissions_boundary(physical_id: str, old: Properties | None, new: Properties) -> None:
+    """Put or take away a role's boundary."""
+    iam = client("iam")
+    if "PermissionsBoundary" in new:
+        iam.put_role_permissions_boundary(
+            RoleName=physical_id, PermissionsBoundary=new["PermissionsBoundary"]
+        )
+    elif "PermissionsBoundary" in (old or {}):
+        iam.delete_role_permissions_boundary(RoleName=physical_id)
+
+
+@resource_type("AWS::IAM::InstanceProfile")
+class InstanceProfile(ResourceType):
+    """An instance profile; Ref is its name, which is what EC2 and EMR ask for."""
+
+    create_only = frozenset({"InstanceProfileName", "Path"})
+
+    def create(self, props: Properties, context: Context) -> Created:
+        name = props.get("InstanceProfileName") or context.name(128)
+        iam = client("iam")
+        made = iam.create_instance_profile(InstanceProfileName=name, Path=props.get("Path", "/"))
+        for role in props["Roles"]:
+            iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=role)
+        return Created(name, {"Arn": made["InstanceProfile"]["Arn"]})
+
+    def update(self, physical_id: str, old: Properties, new: Properties, context: Context) -> Created:
+        if any(old.get(name) != new.get(name) for name in self.create_only):
+            return self.create(new, context)
+        iam = client("iam")
+        for role in set(old["Roles"]) - set(new["Roles"]):
+            iam.remove_role_from_instance_profile(InstanceProfileName=physical_id, RoleName=role)
+        for role in set(new["Roles"]) - set(old["Roles"]):
+            iam.add_role_to_instance_profile(InstanceProfileName=physical_id, RoleName=role)
+        return Created(physical_id, {"Arn": self.describe(physical_id)["Arn"]})
+
+    def delete(self, physical_id: str, props: Properties, context: Context) -> None:
+        iam = client("iam")
+        for role in self.describe(physical_id)["Roles"]:
+            iam.remove_role_from_instance_profile(InstanceProfileName=physical_id, RoleName=role)
+        iam.delete_instance_profile(InstanceProfileName=physical_id)
+
+    def describe(self, physical_id: str) -> dict[str, Any]:
+        found = client("iam").get_instance_profile(InstanceProfileName=physical_id)["InstanceProfile"]
+        return {**found, "Roles": [one["RoleName"] for one in found["Roles"]]}

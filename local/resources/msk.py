@@ -98,7 +98,13 @@ class Cluster(ResourceType):
 
     def describe(self, physical_id: str) -> dict[str, Any]:
         found = client("kafka").describe_cluster_v2(ClusterArn=physical_id)["ClusterInfo"]
-        return {**found, **found["Provisioned"], **found["Provisioned"]["CurrentBrokerSoftwareInfo"]}
+        details = found["Provisioned"]
+        software = details["CurrentBrokerSoftwareInfo"]
+        configuration = {
+            "Arn": software.get("ConfigurationArn"),
+            "Revision": software.get("ConfigurationRevision"),
+        }
+        return {**found, **details, **software, "ConfigurationInfo": configuration}
 
 
 def _cluster_changes(old: Properties, new: Properties) -> list[tuple[str, dict[str, Any]]]:

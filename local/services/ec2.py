@@ -138,6 +138,24 @@ def describe_instances(request: Request) -> dict[str, Any]:
     }
 
 
+@service.operation("DescribeInstanceAttribute")
+def describe_instance_attribute(request: Request) -> dict[str, Any]:
+    """One attribute of an instance: userData, sourceDestCheck or instanceType."""
+    identifier, attribute = request.params["InstanceId"], request.params["Attribute"]
+    record = ec2._instances.get(identifier)
+    if record is None:
+        raise service.error("InvalidInstanceID.NotFound", f"The instance ID '{identifier}' does not exist")
+    found = {**record, **_instances.get(identifier, {})}
+    answers = {
+        "userData": {"UserData": {"Value": found.get("UserData", "")}},
+        "sourceDestCheck": {"SourceDestCheck": {"Value": found.get("SourceDestCheck", True)}},
+        "instanceType": {"InstanceType": {"Value": found["InstanceType"]}},
+    }
+    if attribute not in answers:
+        raise service.error("InvalidParameterValue", f"The attribute {attribute} is not emulated here")
+    return {"InstanceId": identifier, **answers[attribute]}
+
+
 def complete_instance(identifier: str, details: dict[str, Any]) -> None:
     """Keep members of an instance's description that ministack has no place for."""
     _instances.setdefault(identifier, {}).update(details)
