@@ -1,4 +1,4 @@
-"""Redshift Serverless and the Data API by boto3: namespaces, sessions by role and by secret, COPY as a role."""
+"""Redshift Serverless and the Data API by boto3: sessions by role and by secret, COPY as a role."""
 
 from __future__ import annotations
 
@@ -95,6 +95,12 @@ class Warehouse:
         found = self.ended(self.start(sql, **more))
         assert found["Status"] == "FAILED"
         return str(found["Error"])
+
+
+def copy_of(warehouse: Warehouse, table: str, prefix: str, options: str, role: str | None = None) -> str:
+    """COPY of a prefix of the warehouse's bucket into staging."""
+    source = f"s3://{warehouse.bucket}/{prefix}/"
+    return f"copy staging.{table} from '{source}' iam_role '{role or warehouse.copy_role}' {options}"
 
 
 @pytest.fixture(scope="module")
@@ -243,7 +249,7 @@ def test_values_come_under_their_types(warehouse):
             {"stringValue": "2013-01-01"},
         ]
     ]
-    assert [column["name"] for column in result["ColumnMetadata"]][0] == "one"
+    assert result["ColumnMetadata"][0]["name"] == "one"
     assert [column["typeName"] for column in result["ColumnMetadata"]][:3] == ["int4", "varchar", "numeric"]
 
 
@@ -298,10 +304,8 @@ def test_one_statement_is_not_several(warehouse):
 
 def test_an_error_holds_the_reason_and_the_sentence(warehouse):
     error = warehouse.error("insert into staging.batch values (1) returning a")
-    assert (
-        error
-        == 'ERROR: syntax error at or near "returning"\n  Detail: Redshift has no RETURNING; read the rows with a SELECT.'
-    )
+    sentence = "Redshift has no RETURNING; read the rows with a SELECT."
+    assert error == f'ERROR: syntax error at or near "returning"\n  Detail: {sentence}'
 
 
 def test_a_running_statement_is_cancelled(warehouse):
@@ -365,7 +369,7 @@ def test_wrong_requests_are_refused(warehouse):
 
 def test_copy_loads_parquet_as_the_copy_role_within_a_batch(warehouse):
     warehouse.client("s3").put_object(Bucket=warehouse.bucket, Key="t/run=1/a.parquet", Body=parquet(5))
-    copy = f"copy staging.loaded from 's3://{warehouse.bucket}/t/' iam_role '{warehouse.copy_role}' format as parquet"
+    copy = copy_of(warehouse, "loaded", "t", "format as parquet")
     job = warehouse.as_job()
     warehouse.run("create table staging.loaded (id bigint, name varchar(9))", data=job)
     done = warehouse.run(["delete from staging.loaded", copy, "select pg_last_copy_count()"], data=job)
@@ -376,13 +380,13 @@ def test_copy_loads_parquet_as_the_copy_role_within_a_batch(warehouse):
 
 def test_copy_refuses_a_role_that_is_not_associated(warehouse):
     warehouse.run("create table staging.refused (id bigint)")
-    copy = f"copy staging.refused from 's3://{warehouse.bucket}/t/' iam_role '{warehouse.job_role}' format as parquet"
+    copy = copy_of(warehouse, "refused", "t", "format as parquet", role=warehouse.job_role)
     assert "not authorized to assume IAM Role" in warehouse.error(copy)
 
 
 def test_copy_fails_its_whole_batch(warehouse):
     warehouse.run("create table staging.rolled_back (id bigint, name varchar(9))")
-    copy = f"copy staging.rolled_back from 's3://{warehouse.bucket}/none/' iam_role '{warehouse.copy_role}' format as parquet"
+    copy = copy_of(warehouse, "rolled_back", "none", "format as parquet")
     assert "The specified S3 prefix 'none/' does not exist" in warehouse.error(
         ["insert into staging.rolled_back values (1, 'x')", copy]
     )
@@ -393,7 +397,7 @@ def test_rejected_lines_outlive_the_failed_load(warehouse):
     warehouse.client("s3").put_object(Bucket=warehouse.bucket, Key="c/a.csv", Body=b"1,a\nx,b\n")
     job = warehouse.as_job()
     warehouse.run("create table staging.rejected (id bigint, name varchar(9))", data=job)
-    copy = f"copy staging.rejected from 's3://{warehouse.bucket}/c/' iam_role '{warehouse.copy_role}' csv"
+    copy = copy_of(warehouse, "rejected", "c", "csv")
     assert "Load into table 'rejected' failed" in warehouse.error(copy, data=job)
     where = f"trim(filename) = 's3://{warehouse.bucket}/c/a.csv'"
     assert warehouse.rows(
@@ -414,7 +418,7 @@ def test_copy_works_over_the_extended_protocol(warehouse):
     ) as connection:  # fmt: skip
         cursor = connection.cursor()
         cursor.execute("create table staging.extended (id bigint, name varchar(9))")
-        copy = f"copy staging.extended from 's3://{warehouse.bucket}/%s/' iam_role '{warehouse.copy_role}' parquet"
+        copy = copy_of(warehouse, "extended", "%s", "parquet")
         cursor.execute(copy % "e")
         cursor.execute("select count(*) from staging.extended")
         assert list(cursor.fetchone()) == [3]

@@ -199,7 +199,7 @@ def test_the_same_type_is_loaded(s3, put, kind, values, expected):
 def test_varchar_counts_bytes(s3, put):
     put("t/a.parquet", parquet(a=pa.array(["éé"])))
     assert load(s3, [column("varchar", size=4)]) == ['"éé"']
-    with pytest.raises(CopyError, match="longer than the length defined in the table. Table: 3, Data: 4"):
+    with pytest.raises(CopyError, match=r"defined in the table\. Table: 3, Data: 4"):
         load(s3, [column("varchar", size=3)])
 
 
@@ -354,7 +354,7 @@ def test_values_are_read_in_their_formats(s3, put, kind, option, value, expected
 def test_a_bad_value_is_rejected_with_its_code(s3, put, kind, value, code):
     put("t/a.csv", f"{value}\n".encode())
     rejects: list[Reject] = []
-    with pytest.raises(CopyError, match="Load into table 't' failed.  Check 'sys_load_error_detail'"):
+    with pytest.raises(CopyError, match=r"Load into table 't' failed\.  Check 'sys_load_error_detail'"):
         load(s3, [column(kind, size=3 if kind == "varchar" else None)], "csv", rejects=rejects)
     assert [(reject.line, reject.code) for reject in rejects] == [(1, code)]
 

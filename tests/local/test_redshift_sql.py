@@ -10,9 +10,12 @@ from local.engines.redshift_lexer import UnsupportedError, literal, quote, rende
 from local.engines.redshift_sql import translate
 
 REWRITTEN_WORDS = [
-    "nvl(a, b)", "dateadd(day, 1, d)", "listagg(x)", "sysdate", "a minus b", "distkey", "sortkey(a)", "encode lzo",
-    "x::super", "approximate count", "on conflict do nothing", "returning *", "create index", "decode(a, b, c)",
-]  # fmt: skip
+    *("nvl(a, b)", "dateadd(day, 1, d)", "listagg(x)", "sysdate", "a minus b", "x::super", "decode(a, b, c)"),
+    *("distkey", "sortkey(a)", "encode lzo", "approximate count", "create index"),
+    *("on conflict do nothing", "returning *"),
+]
+
+MERGE, INSERT = "merge into t using s on t.a = s.a", "when not matched then insert values (1)"
 
 
 def postgres(sql: str) -> str:
@@ -148,7 +151,7 @@ def test_columns_without_a_size_have_redshifts():
         ("create index i on t (a)", "no indexes"),
         ("create unique index i on t (a)", "no indexes"),
         ("create table t (a int check (a > 1))", "no CHECK"),
-        ("create function f() returns int stable as $$ return 1 $$ language plpythonu", "none since June 2026"),
+        ("create function f() returns int as $$ return 1 $$ language plpythonu", "none since June 2026"),
         ("do $$ begin end $$", "no anonymous blocks"),
         ("select distinct on (a) b from t", "ROW_NUMBER"),
         ("select string_agg(a, ',') from t", "use LISTAGG"),
@@ -161,11 +164,9 @@ def test_columns_without_a_size_have_redshifts():
         ("unload ('select 1') to 's3://b/p' iam_role default", "UNLOAD is not emulated yet"),
         ("create external schema s from data catalog", "Spectrum"),
         ("copy t from stdin", "STDIN"),
-        ("merge into t using s on t.a = s.a when not matched then insert values (1)", "exactly one WHEN MATCHED"),
-        ("merge into t using s on t.a = s.a when matched and s.b then delete when not matched then insert values (1)",
-         "no condition"),
-        ("merge into t using s on t.a = s.a when matched then do nothing when not matched then insert values (1)",
-         "no DO NOTHING"),
+        (f"{MERGE} {INSERT}", "exactly one WHEN MATCHED"),
+        (f"{MERGE} when matched and s.b then delete {INSERT}", "no condition"),
+        (f"{MERGE} when matched then do nothing {INSERT}", "no DO NOTHING"),
         ("create table t (a int) partition by (a)", "no such table attribute"),
         ("select 'open", "Close it"),
         ("select 1 /* open", "Close it"),
