@@ -171,17 +171,7 @@ class CatalogStack(PlatformStack):
         )
         role.add_to_policy(
             iam.PolicyStatement(
-                actions=[
-                    "glue:BatchCreatePartition",
-                    "glue:BatchGetPartition",
-                    "glue:BatchUpdatePartition",
-                    "glue:CreatePartition",
-                    "glue:GetDatabase",
-                    "glue:GetPartition",
-                    "glue:GetPartitions",
-                    "glue:GetTable",
-                    "glue:UpdatePartition",
-                ],
+                actions=["glue:BatchCreatePartition", "glue:BatchUpdatePartition", "glue:GetTable"],
                 resources=self.glue_arns(
                     self.curated_database, schema.CURATED_FLIGHTS.name, schema.REJECTED_FLIGHTS.name
                 ),

@@ -11,8 +11,6 @@ from flights.tables import Table
 from tests.stacks.assembly import synthesise
 from tests.stacks.permissions import flat, permissions
 
-SERDES = {"flights_rejects": "ParquetHiveSerDe", "weather": "JsonSerDe"}
-
 
 def table_inputs() -> dict[tuple[str, str], dict[str, Any]]:
     """Inputs of the declared tables by database (raw, curated) and name."""
@@ -106,6 +104,7 @@ def test_the_job_s_role_rewrites_curated_days_and_registers_their_partitions() -
 
     assert written == {"flights*", "rejects*", "accounting*", "glue/spark-events*"}
     assert not any("Raw" in each for each in allowed.resources["s3:PutObject"])
+    assert allowed.of_service("glue") == {"BatchCreatePartition", "BatchUpdatePartition", "GetTable"}
     assert {"flights", "flights_rejects"} <= tables
     assert not any("Raw" in each for each in allowed.resources["glue:BatchCreatePartition"])
 
