@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from local import processes
-from local.engines import airflow_environment, airflow_files
+from local.engines import airflow_environment, airflow_files, airflow_options
 from local.engines.airflow_api import AirflowApi
 from local.engines.airflow_files import ObjectVersion
 from local.engines.role_credentials import RoleCredentials
@@ -31,44 +31,20 @@ log = logging.getLogger("refstack.airflow")
 
 COMPONENTS = ("api-server", "scheduler", "dag-processor")
 PREFERRED_PORT = 8080
+PORT_ATTEMPTS = 3
 ADMIN = "admin"
 START_SECONDS = 180.0
 PARSE_SECONDS = 60.0
 SYNC_SECONDS = 15.0
 STOP_SECONDS = 10.0
 
-# Tasks fork from the scheduler's workers: what these have imported, no task imports again (1.5 s each).
-PRELOAD = """\
-import airflow.models.dagbag
-import airflow.sdk.execution_time.supervisor
-import airflow.sdk.execution_time.task_runner
-import airflow.providers.amazon.aws.hooks.s3
-import airflow.providers.amazon.aws.hooks.ssm
-import airflow.providers.amazon.aws.operators.emr
-import airflow.providers.amazon.aws.operators.glue
-import airflow.providers.amazon.aws.operators.lambda_function
-import airflow.providers.amazon.aws.operators.redshift_data
-import airflow.providers.amazon.aws.secrets.secrets_manager
-import airflow.providers.amazon.aws.sensors.emr
-import airflow.providers.amazon.aws.sensors.s3
-import airflow.providers.standard.operators.python
-"""
-
-DEFAULTS = {
-    "core.load_examples": "False",
-    # As many tasks at a time as the smallest environment class runs, on a machine with two cores.
-    "core.parallelism": "3",
-    # Airflow looks for new files every five minutes; MWAA finds them within half a minute.
-    "dag_processor.refresh_interval": "10",
-    "dag_processor.parsing_processes": "1",
-    "scheduler.scheduler_idle_sleep_time": "0.2",
-    "api.workers": "1",
-}
-"""Options that an environment's own AirflowConfigurationOptions override."""
-
 
 class AirflowError(Exception):
     """Airflow cannot run as the environment is defined; the message says why and where the log is."""
+
+
+class PortTakenError(Exception):
+    """Another program listens where the API server was to; the message names the port."""
 
 
 @dataclass(frozen=True)
@@ -119,17 +95,16 @@ class Airflow:
         except (airflow_environment.RequirementsError, airflow_files.AirflowFilesError) as error:
             raise AirflowError(str(error)) from None
         self._credentials = RoleCredentials(self.configuration.role_arn, self.configuration.session_name)
-        environment = self._environment(python)
-        for component in COMPONENTS:
-            extra = {"PYTHONPATH": str(self.folder / "preload")} if component == "scheduler" else {}
-            arguments = ["--skip-serve-logs"] if component == "scheduler" else []
-            processes.spawn(
-                self._process(component),
-                [python, "-m", "airflow", component, *arguments],
-                env={**environment, **extra},
-                cwd=self.folder,
-            )
-        self._await_health()
+        for attempt in range(1, PORT_ATTEMPTS + 1):
+            self._write_admin()
+            self._spawn(python)
+            try:
+                self._await_health()
+                break
+            except PortTakenError as error:
+                self._end_processes()
+                if attempt == PORT_ATTEMPTS:
+                    raise AirflowError(str(error)) from None
         self._await_dags()
         threading.Thread(
             target=self._keep_synced, name=f"DAGs of {self.configuration.name}", daemon=True
@@ -138,9 +113,7 @@ class Airflow:
     def stop(self) -> None:
         """End every process of the environment; what it stored stays on disk."""
         self._stopping.set()
-        with ThreadPoolExecutor(len(COMPONENTS)) as pool:
-            for component in COMPONENTS:
-                pool.submit(processes.stop, self._process(component), timeout=STOP_SECONDS)
+        self._end_processes()
         if self._credentials is not None:
             self._credentials.close()
             self._credentials = None
@@ -157,6 +130,23 @@ class Airflow:
         return airflow_files.sync_dags(
             self._bucket_client(), wanted.bucket, wanted.dags_prefix, self.folder / "dags"
         )
+
+    def _spawn(self, python: Path) -> None:
+        environment = self._environment(python)
+        for component in COMPONENTS:
+            extra = {"PYTHONPATH": str(self.folder / "preload")} if component == "scheduler" else {}
+            arguments = ["--skip-serve-logs"] if component == "scheduler" else []
+            processes.spawn(
+                self._process(component),
+                [python, "-m", "airflow", component, *arguments],
+                env={**environment, **extra},
+                cwd=self.folder,
+            )
+
+    def _end_processes(self) -> None:
+        with ThreadPoolExecutor(len(COMPONENTS)) as pool:
+            for component in COMPONENTS:
+                pool.submit(processes.stop, self._process(component), timeout=STOP_SECONDS)
 
     def _bucket_client(self) -> Any:
         return client(
@@ -177,8 +167,7 @@ class Airflow:
             )
         preload = self.folder / "preload"
         preload.mkdir(exist_ok=True)
-        (preload / "airflow_local_settings.py").write_text(PRELOAD)
-        self._write_admin()
+        (preload / "airflow_local_settings.py").write_text(airflow_options.PRELOAD)
         return python
 
     def _write_admin(self) -> None:
@@ -210,54 +199,52 @@ class Airflow:
     def _environment(self, python: Path) -> dict[str, str]:
         assert self._credentials is not None
         admin = json.loads(self._admin_file.read_text())
-        options = {
-            **DEFAULTS,
-            **self.configuration.options,
-            "core.executor": "LocalExecutor",
-            "core.dags_folder": str(self.folder / "dags"),
-            "core.plugins_folder": str(self.folder / "plugins"),
-            "core.auth_manager": (
-                "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
-            ),
-            "core.simple_auth_manager_users": f"{ADMIN}:admin",
-            "core.simple_auth_manager_passwords_file": str(self.folder / "passwords.json"),
-            "core.execution_api_server_url": f"{admin['url']}/execution/",
-            "core.fernet_key": "",
-            "database.sql_alchemy_conn": f"sqlite:///{self.folder / 'airflow.db'}",
-            "api.host": HOST,
-            "api.port": str(admin["port"]),
-            "api.base_url": admin["url"],
-            "api.secret_key": admin["secret"],
-            "api_auth.jwt_secret": admin["secret"],
-            "logging.base_log_folder": str(self.folder / "logs"),
-            "logging.dag_processor_child_process_log_directory": str(self.folder / "logs" / "dag_processor"),
-            "usage_data_collection.enabled": "False",
-        }
+        options = airflow_options.merged(
+            self.configuration.options,
+            folder=self.folder,
+            url=admin["url"],
+            port=admin["port"],
+            admin=ADMIN,
+            secret=admin["secret"],
+        )
         return {
             "PATH": f"{python.parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "HOME": str(self.folder),
             "LANG": "C.UTF-8",
             "AIRFLOW_HOME": str(self.folder),
             "PYTHONUNBUFFERED": "1",
-            **{_variable(option): value for option, value in options.items()},
+            **airflow_options.variables(options),
             **self._credentials.environment(),
         }
 
     def _await_health(self) -> None:
         deadline = time.monotonic() + START_SECONDS
-        while not self.api.healthy():
+        while not self._well():
             for component in COMPONENTS:
-                process = processes.find(self._process(component))
-                if process is None:
-                    log_path = home() / "log" / f"{self._process(component)}.log"
-                    self.stop()
-                    raise AirflowError(f"Airflow's {component} ended while starting; its log is {log_path}")
+                if processes.find(self._process(component)) is not None:
+                    continue
+                port = json.loads(self._admin_file.read_text())["port"]
+                if component == "api-server" and processes.listening(port):
+                    raise PortTakenError(f"another program took port {port} while Airflow was starting")
+                log_path = home() / "log" / f"{self._process(component)}.log"
+                self.stop()
+                raise AirflowError(f"Airflow's {component} ended while starting; its log is {log_path}")
             if time.monotonic() > deadline:
                 self.stop()
                 raise AirflowError(
                     f"Airflow was not well after {START_SECONDS:.0f} s; see the logs in {home() / 'log'}"
                 )
             time.sleep(0.1)
+
+    def _well(self) -> bool:
+        """Whether every component is up, and what answers is this Airflow: it knows the administrator."""
+        if not self.api.healthy():
+            return False
+        try:
+            self.api.token()
+        except OSError:
+            return False
+        return True
 
     def _await_dags(self) -> None:
         """Wait for the first parse, so that a run can be asked for; a broken DAG shows as an import error."""
@@ -281,12 +268,6 @@ class Airflow:
             else:
                 if changed:
                     log.info("%s: took over %s", self.configuration.name, ", ".join(changed))
-
-
-def _variable(option: str) -> str:
-    """Environment variable that sets an option of Airflow, given as section.key."""
-    section, _, key = option.rpartition(".")
-    return f"AIRFLOW__{section.upper()}__{key.upper()}"
 
 
 def _write_private(path: Path, document: Mapping[str, Any]) -> None:
