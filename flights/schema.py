@@ -204,7 +204,6 @@ FACT_FLIGHT = Table(
         ),
         *CURATED_FLIGHTS.columns[7:],
     ),
-    DAY_PARTITIONS,
 )
 
 FACT_AIRPORT_DAILY = Table(
@@ -236,7 +235,6 @@ FACT_AIRPORT_DAILY = Table(
         Column("max_arr_delay_minutes", "int", "Greatest delay at arrival."),
         Column("p95_arr_delay_minutes", "double", "95th percentile of the delay at arrival, interpolated."),
     ),
-    DAY_PARTITIONS,
 )
 
 DIMENSIONS = (DIM_DATE, DIM_AIRLINE, DIM_AIRPORT, DIM_AIRCRAFT, DIM_WEATHER)

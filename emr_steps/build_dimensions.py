@@ -1,0 +1,42 @@
+"""EMR step: the star schema's dimensions, as Parquet for COPY.
+
+Arguments: --raw-bucket --curated-bucket --warehouse-bucket --start-date --end-date --run-key --airlines
+--airports --planes; dates are inclusive, the last three are URIs of the reference tables (CSV).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from flights.errors import JobError
+from flights.spark.arguments import parse_arguments, period_of, run_key_of, zone_uri
+from flights.spark.jobs import build_dimensions
+from flights.spark.session import job_session
+
+REFERENCE = ("airlines", "airports", "planes")
+ARGUMENTS = (
+    *("raw_bucket", "curated_bucket", "warehouse_bucket", "start_date", "end_date", "run_key"),
+    *REFERENCE,
+)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the step."""
+    arguments = parse_arguments(ARGUMENTS, argv)
+    try:
+        accounting = build_dimensions(
+            job_session("build_dimensions"),
+            zone_uri(arguments.raw_bucket),
+            zone_uri(arguments.warehouse_bucket),
+            {name: getattr(arguments, name) for name in REFERENCE},
+            period_of(arguments),
+            run_key_of(arguments),
+        )
+    except JobError as error:
+        sys.exit(f"build_dimensions failed: {error}")
+    print(accounting.to_json())
+
+
+if __name__ == "__main__":
+    main()

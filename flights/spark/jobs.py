@@ -1,0 +1,178 @@
+"""The three jobs, from their inputs' URIs to their accounting; the scripts only parse arguments and call."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
+from pyspark.sql import DataFrame, SparkSession
+
+from flights.accounting import Accounting, accounting_key
+from flights.errors import AccountingError
+from flights.schema import (
+    CURATED_FLIGHTS,
+    DIM_AIRCRAFT,
+    DIM_AIRLINE,
+    DIM_AIRPORT,
+    DIM_DATE,
+    DIM_WEATHER,
+    FACT_AIRPORT_DAILY,
+    FACT_FLIGHT,
+    REJECTED_FLIGHTS,
+)
+from flights.sources.period import Period
+from flights.spark.curation import classify, curated, rejects
+from flights.spark.days import files_by_day, read_days, replace_days
+from flights.spark.delivery import deliver, read_delivery
+from flights.spark.dimensions import calendar, judge_weather, weather_dimension
+from flights.spark.facts import fact_airport_daily, fact_flight
+from flights.spark.raw import RawObjects
+from flights.spark.reference import (
+    AIRCRAFT,
+    AIRLINES,
+    AIRPORTS,
+    dimension,
+    judge,
+    read_reference,
+    unknown_member,
+)
+from flights.spark.storage import Storage
+
+
+@dataclass(frozen=True)
+class Curated:
+    """What a run of curate_flights left: its accounting, and the days that have rejects."""
+
+    accounting: Accounting
+    days_with_rejects: list[date]
+
+
+def curate_flights(
+    spark: SparkSession, raw_zone: str, curated_zone: str, period: Period, run_key: str
+) -> Curated:
+    """Clean the period's raw flights into `<curated>/flights` and `<curated>/rejects/flights`.
+
+    Nothing is written unless every object of the period is there and whole. Raises UnreadableObjectError if
+    one is not, AccountingError if rows got lost.
+    """
+    objects = RawObjects(spark, raw_zone, "flights", period)
+    classified = classify(objects.lines()).persist()
+    counts = _counts(classified, objects)
+    folder, rejects_folder = f"{curated_zone}/flights", f"{curated_zone}/rejects/flights"
+    replace_days(curated(classified), CURATED_FLIGHTS, folder, period)
+    replace_days(rejects(classified), REJECTED_FLIGHTS, rejects_folder, period)
+    classified.unpersist()
+    rejected = dict[str, int]()
+    _add(rejected, _counts(read_days(spark, REJECTED_FLIGHTS, rejects_folder, period)))
+    accounting = Accounting(
+        "curate_flights",
+        run_key,
+        read=sum(counts.values()),
+        written={CURATED_FLIGHTS.name: read_days(spark, CURATED_FLIGHTS, folder, period).count()},
+        main=(CURATED_FLIGHTS.name,),
+        rejected=rejected,
+    )
+    _record(spark, curated_zone, accounting)
+    return Curated(accounting, sorted(files_by_day(spark, rejects_folder, period)))
+
+
+def build_dimensions(
+    spark: SparkSession,
+    raw_zone: str,
+    warehouse_zone: str,
+    reference: Mapping[str, str],
+    period: Period,
+    run_key: str,
+) -> Accounting:
+    """Deliver all dimensions of a run: reference tables whole, the calendar by year, the period's weather.
+
+    `reference` has the URIs of the CSVs `airlines`, `airports`, `planes`.
+    """
+    read, rejected, delivered = 0, dict[str, int](), dict[str, int]()
+    sources = ((AIRLINES, "airlines"), (AIRPORTS, "airports"), (AIRCRAFT, "planes"))
+    for source, name in sources:
+        judged = judge(read_reference(spark, source, reference[name]), source).persist()
+        counts = _counts(judged)
+        read += sum(counts.values())
+        _add(rejected, counts)
+        rows = dimension(judged, source).unionByName(unknown_member(spark, source.table, source.unknown))
+        delivered[source.table.name] = deliver(rows.coalesce(1), source.table, warehouse_zone, run_key) - 1
+    objects = RawObjects(spark, raw_zone, "weather", period)
+    hours = judge_weather(objects.lines()).persist()
+    counts = _counts(hours, objects)
+    read += sum(counts.values())
+    _add(rejected, counts)
+    rows = weather_dimension(hours).unionByName(unknown_member(spark, DIM_WEATHER, {}))
+    delivered[DIM_WEATHER.name] = deliver(rows, DIM_WEATHER, warehouse_zone, run_key) - 1
+    main = tuple(delivered)
+    days = calendar(spark, period).unionByName(unknown_member(spark, DIM_DATE, {}))
+    delivered[DIM_DATE.name] = deliver(days.coalesce(1), DIM_DATE, warehouse_zone, run_key) - 1
+    accounting = Accounting("build_dimensions", run_key, read, delivered, main, rejected)
+    _record(spark, warehouse_zone, accounting)
+    return accounting
+
+
+def build_facts(
+    spark: SparkSession, curated_zone: str, warehouse_zone: str, period: Period, run_key: str
+) -> Accounting:
+    """Deliver the period's facts, keyed by the dimensions that the same run delivered.
+
+    Raises AccountingError if a flight was lost or doubled, or if the curated flights are not those that
+    curate_flights counted in the same run.
+    """
+    flights = read_days(spark, CURATED_FLIGHTS, f"{curated_zone}/flights", period)
+    read = flights.count()
+    _compare_with_curation(spark, curated_zone, run_key, read)
+    dimensions = (
+        read_delivery(spark, table, warehouse_zone, run_key)
+        for table in (DIM_AIRLINE, DIM_AIRPORT, DIM_AIRCRAFT, DIM_WEATHER)
+    )
+    facts = fact_flight(flights, *dimensions).persist()
+    written = {
+        table.name: deliver(rows, table, warehouse_zone, run_key)
+        for table, rows in ((FACT_FLIGHT, facts), (FACT_AIRPORT_DAILY, fact_airport_daily(facts)))
+    }
+    facts.unpersist()
+    accounting = Accounting("build_facts", run_key, read, written, (FACT_FLIGHT.name,))
+    _record(spark, warehouse_zone, accounting)
+    return accounting
+
+
+def _counts(judged: DataFrame, objects: RawObjects | None = None) -> dict[str | None, int]:
+    """Rows by reason, None for valid ones. The first action on the raw objects: a damaged one shows here."""
+    try:
+        return {row["reason"]: row["count"] for row in judged.groupBy("reason").count().collect()}
+    except Py4JJavaError as error:
+        if objects is not None and (damaged := objects.damaged()) is not None:
+            raise damaged from error
+        raise
+
+
+def _add(total: dict[str, int], counts: dict[str | None, int]) -> None:
+    for reason, count in counts.items():
+        if reason is not None:
+            total[reason] = total.get(reason, 0) + count
+
+
+def _compare_with_curation(spark: SparkSession, curated_zone: str, run_key: str, read: int) -> None:
+    """The run's own curation must have written what is read now; without one there is nothing to compare."""
+    uri = f"{curated_zone}/{accounting_key('curate_flights', run_key)}"
+    text = Storage(spark).read_text(uri)
+    if text is None:
+        return
+    expected = json.loads(text)["written"]["flights"]
+    if expected != read:
+        raise AccountingError(
+            f"curate_flights wrote {expected} flights in run {run_key} ({uri}), but build_facts read {read}: "
+            "the curated days changed in between, or the two ran over different dates. Run both again."
+        )
+
+
+def _record(spark: SparkSession, zone: str, accounting: Accounting) -> None:
+    """Write the accounting, right or wrong, then check it."""
+    key = accounting_key(accounting.stage, accounting.run_key)
+    Storage(spark).write_text(f"{zone}/{key}", accounting.to_json())
+    accounting.check()
