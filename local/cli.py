@@ -16,7 +16,7 @@ from local import demo as demo_job
 from local import deploy as cdk
 from local import runtime
 from local.errors import UserFacingError
-from local.layout import ROOT, home, log_file
+from local.layout import ROOT, home
 from local.toolchain import ToolchainError, tools
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -98,16 +98,14 @@ def test() -> None:
 
 @app.command()
 def lint() -> None:
-    """Ruff, mypy --strict, then cdk-nag and cfn-lint on the stacks of dev."""
+    """Ruff, mypy --strict, then cdk-nag (in every synth) and cfn-lint on every environment."""
     checked = [name for name in PYTHON_TREES if (ROOT / name).exists()]
     _check("ruff", "ruff", "check", *checked, "tests")
     _check("ruff's formatter", "ruff", "format", "--check", *checked, "tests")
     _check("mypy", "mypy", *checked)
-    cdk.synth("dev", log=log_file("lint-synth"))
-    templates = [str(path) for path in sorted((ROOT / "cdk.out").glob("*.template.json"))]
-    _check(
-        "cfn-lint", "cfnlint", "--non-zero-exit-code", "error", "--ignore-checks", "W", "I", "--", *templates
-    )
+    outputs = [cdk.synth(env, output=ROOT / "build" / "lint" / env) for env in ENVIRONMENTS]
+    templates = [str(path) for output in outputs for path in sorted(output.glob("*.template.json"))]
+    _check("cfn-lint", "cfnlint", "--non-zero-exit-code", "error", "--template", *templates)
     console.print("Lint is clean.")
 
 
@@ -119,6 +117,7 @@ def fidelity() -> None:
         raise UserFacingError("The fidelity page could not be written; the reason stands above.")
 
 
+ENVIRONMENTS = ("dev", "stage", "prod", "localstack")
 PYTHON_TREES = ("app.py", "stacks", "flights", "lambdas", "glue_jobs", "emr_steps", "mwaa_dags", "local")
 
 

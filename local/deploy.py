@@ -41,7 +41,7 @@ def bootstrap(environment: Mapping[str, str], *, log: Path | None = None) -> Non
 def deploy(environment: Mapping[str, str], *, output: Path = CDK_OUT, log: Path | None = None) -> None:
     """Deploy every synthesised stack of `output`, exactly as it was synthesised."""
     run(
-        ["deploy", "--all", "--app", str(output), "--require-approval", "never", "--concurrency", "4"],
+        ["deploy", "--all", "--app", str(output), "--require-approval", "never", "--concurrency", "10"],
         "deploy the stacks",
         environment=environment,
         log=log,
@@ -113,6 +113,8 @@ def run(
     path = os.pathsep.join([str(tools().main_python.parent), str(node.parent), os.environ.get("PATH", "")])
     command = [str(node), str(tools().cdk), *arguments, *FLAGS]
     everything = {**os.environ, **environment, "PATH": path, "NODE_NO_WARNINGS": "1"}
+    # Without bytecode, each synth would compile the CDK library anew.
+    everything.pop("PYTHONDONTWRITEBYTECODE", None)
     if log is None:
         done = subprocess.run(command, cwd=ROOT, env=everything, check=False)
         if done.returncode != 0:
