@@ -273,7 +273,11 @@ class Orchestration(Section):
     max_workers: int = Field(default=1, ge=1, le=25)
     """Workers that MWAA may scale to."""
     webserver_access: Literal["PUBLIC_ONLY", "PRIVATE_ONLY"] = "PUBLIC_ONLY"
-    """Whether Airflow's pages answer on the internet (behind IAM) or in the VPC only."""
+    """Whether Airflow's pages answer on the internet (behind IAM) or in the VPC only.
+
+    A private web server reaches no package index, nor does MWAA without NAT: what `mwaa_dags/requirements.txt`
+    names must then be in MWAA's image, or be shipped as wheels.
+    """
     schedule: str | None = None
     """Cron expression of the daily batch in UTC; without one the DAG runs when it is triggered."""
     publication_lag_days: int = Field(default=75, ge=0)
