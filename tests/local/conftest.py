@@ -14,7 +14,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from local import layout, processes
+from local import deploy, layout, processes, runtime
 from local.toolchain import tools
 
 READY_SECONDS = 60
@@ -84,3 +84,32 @@ def start_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
 def gateway(start_gateway: Callable[[], Gateway]) -> Gateway:
     """One gateway for the whole session; REFSTACK_HOME and REFSTACK_PORT point at it."""
     return start_gateway()
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The dev templates, and a gateway that they are deployed to by the stock CDK CLI."""
+
+    gateway: Gateway
+    templates: Path
+
+    def stacks(self) -> list[str]:
+        """Names of the deployed stacks, those that others need first."""
+        return deploy.stack_names(self.templates)
+
+
+@pytest.fixture(scope="session")
+def deployment(
+    start_gateway: Callable[[], Gateway], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployment]:
+    """All stacks of dev, bootstrapped and deployed to a gateway of their own."""
+    folder = tmp_path_factory.mktemp("deployment")
+    templates = deploy.synth("dev", output=folder / "cdk.out", log=folder / "synth.log")
+    gateway = start_gateway()
+    environment = {**runtime.environment(), "CDK_HOME": str(folder / "cdk-home")}
+    deploy.bootstrap(environment, log=folder / "bootstrap.log")
+    deploy.deploy(environment, output=templates, log=folder / "deploy.log")
+    yield Deployment(gateway, templates)
+    # Airflow and the databases weigh on the tests that follow.
+    os.environ["REFSTACK_HOME"] = str(gateway.home)
+    processes.stop("gateway", timeout=40)
