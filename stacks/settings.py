@@ -275,7 +275,7 @@ class Orchestration(Section):
     webserver_access: Literal["PUBLIC_ONLY", "PRIVATE_ONLY"] = "PUBLIC_ONLY"
     """Whether Airflow's pages answer on the internet (behind IAM) or in the VPC only.
 
-    A private web server reaches no package index, nor does MWAA without NAT: what `mwaa_dags/requirements.txt`
+    A private web server reaches no package index, nor does MWAA without NAT: what the DAGs' requirements.txt
     names must then be in MWAA's image, or be shipped as wheels.
     """
     schedule: str | None = None
