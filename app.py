@@ -7,6 +7,7 @@ import sys
 
 from stacks import nag
 from stacks.configuration import SettingsError, load
+from stacks.constructs.bundle import BundleError
 from stacks.platform import add_stacks, new_app
 
 
@@ -15,11 +16,10 @@ def main() -> int:
     app = new_app(os.environ.get("CDK_OUTDIR", "cdk.out"))
     environment = app.node.try_get_context("env") or os.environ.get("ENV") or "dev"
     try:
-        settings = load(str(environment), os.environ)
-    except SettingsError as error:
+        add_stacks(app, load(str(environment), os.environ))
+    except (SettingsError, BundleError) as error:
         print(error, file=sys.stderr)
         return 1
-    add_stacks(app, settings)
     return nag.synthesise(app)
 
 
