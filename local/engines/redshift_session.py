@@ -6,40 +6,15 @@ import asyncio
 import contextlib
 import struct
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
-
-import psycopg
 
 from local.engines import redshift_copy
-from local.engines.redshift_copy_rows import CopyError, Reject
+from local.engines.redshift_copy_rows import CopyError
 from local.engines.redshift_lexer import quote
+from local.engines.redshift_loading import Loading, feed, record
+from local.engines.redshift_messages import error_fields, message, query, raising, read, row
 from local.engines.redshift_sql import Statement, UnsupportedError, translate
-from local.layout import HOST
-from local.services.clients import client
 
 SERVER_VERSION = b"8.0.2"
-SESSION_NAME = "RedshiftIamRoleSession"
-INSERT_ERROR = """
-INSERT INTO pg_catalog.redshift_load_errors
-    (query, pid, userid, table_id, starttime, filename, line_number, colname, col_type, raw_field_value,
-     raw_line, err_code, err_reason)
-SELECT coalesce((SELECT max(query) FROM pg_catalog.redshift_loads), 0) + 1, %s,
-    (SELECT oid FROM pg_roles WHERE rolname = %s), %s, now() AT TIME ZONE 'UTC', %s, %s, %s, %s, %s, %s,
-    %s, %s
-"""
-
-
-@dataclass
-class Loading:
-    """A COPY under way: its statement, its target, and what became of it."""
-
-    statement: Statement
-    target: redshift_copy.Target
-    error: CopyError | None = None
-    lines: int = 0
-    over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Session:
@@ -89,7 +64,7 @@ class Session:
     async def _answers(self) -> None:
         try:
             while True:
-                kind, body = await _read(self._server_reader)
+                kind, body = await read(self._server_reader)
                 await self._answer(kind, body)
                 await self._writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -126,7 +101,7 @@ class Session:
                 self._loading.over.set()
         elif kind == b"E":
             body = self._on_error(body)
-        self._writer.write(_message(kind, body))
+        self._writer.write(message(kind, body))
 
     def _on_ready(self, body: bytes) -> None:
         self._status = body[:1]
@@ -134,14 +109,14 @@ class Session:
         if self._commit_pending and not self._hidden and self._status == b"T":
             # TRUNCATE commits the transaction that it stands in.
             self._hidden, self._commit_pending = True, False
-            self._server_writer.write(_query("COMMIT"))
+            self._server_writer.write(query("COMMIT"))
             return
         self._hidden = self._commit_pending = False
         self._idle = True
         if self._ready is not None and not self._ready.done():
             self._ready.set_result(True)
         if not self._quiet:
-            self._writer.write(_message(b"Z", body))
+            self._writer.write(message(b"Z", body))
 
     def _on_error(self, body: bytes) -> bytes:
         self._failed = True
@@ -150,7 +125,7 @@ class Session:
             error = self._loading.error
             self._loading.over.set()
             if error is not None:
-                fields = _error_fields(error.message, error.sentence, error.sqlstate)
+                fields = error_fields(error.message, error.sentence, error.sqlstate)
         if any(name in fields.get(b"W", b"") for name in (b"inline_code_block", b"redshift_")):
             fields = {key: value for key, value in fields.items() if key in b"SVCMDH"}
         return b"".join(key + value + b"\0" for key, value in fields.items()) + b"\0"
@@ -159,7 +134,7 @@ class Session:
 
     async def _requests(self) -> None:
         while True:
-            kind, body = await _read(self._reader)
+            kind, body = await read(self._reader)
             if kind == b"Q":
                 await self._simple_query(body[:-1].decode())
             elif kind == b"P":
@@ -183,7 +158,7 @@ class Session:
             self._prepared.pop(body[1:-1], None)
         if kind != b"X":
             self._idle = False
-        self._server_writer.write(_message(kind, body))
+        self._server_writer.write(message(kind, body))
         await self._server_writer.drain()
         if loading is not None:
             # The server ignores Sync while it takes a COPY's rows: hold the client's next words back.
@@ -211,24 +186,24 @@ class Session:
                 target = await self._describe(prepared)
             postgres = target.statement(prepared.copy) if prepared.copy and target else prepared.postgres
         except (UnsupportedError, CopyError) as error:
-            postgres = _raise(error)
+            postgres = raising(error)
             prepared, target = Statement(text.decode(), postgres), None
         self._prepared[name] = (prepared, target)
         self._idle = False
-        self._server_writer.write(_message(b"P", name + b"\0" + postgres.encode() + b"\0" + types))
+        self._server_writer.write(message(b"P", name + b"\0" + postgres.encode() + b"\0" + types))
         await self._server_writer.drain()
 
     async def _simple_query(self, sql: str) -> None:
         try:
             statements = translate(sql)
         except UnsupportedError as error:
-            statements = [Statement(sql, _raise(error))]
+            statements = [Statement(sql, raising(error))]
         if any(item.copy or item.alone or item.commits for item in statements):
             await self._one_by_one(statements)
             return
         self._tags.extend(item.tag for item in statements)
         self._idle = False
-        self._server_writer.write(_query(";\n".join(f"{item.postgres}\n" for item in statements)))
+        self._server_writer.write(query(";\n".join(f"{item.postgres}\n" for item in statements)))
         await self._server_writer.drain()
 
     async def _one_by_one(self, statements: list[Statement]) -> None:
@@ -243,7 +218,7 @@ class Session:
         self._failed = False
         for item in statements:
             if item.alone and self._status != b"I":
-                item = Statement(item.text, _raise(_inside_transaction(item)))
+                item = Statement(item.text, raising(_inside_transaction(item)))
             await self._run(item)
             if self._failed:
                 break
@@ -251,7 +226,7 @@ class Session:
                 await self._capture("BEGIN")
         if wrapped and self._status != b"I":
             await self._capture("ROLLBACK" if self._failed else "COMMIT")
-        self._writer.write(_message(b"Z", self._status))
+        self._writer.write(message(b"Z", self._status))
         await self._writer.drain()
 
     async def _run(self, item: Statement) -> None:
@@ -263,7 +238,7 @@ class Session:
                 target = await self._describe(item)
                 postgres = target.statement(item.copy)
             except CopyError as error:
-                postgres = _raise(error)
+                postgres = raising(error)
         self._commit_pending = item.commits
         self._tags.append(item.tag)
         self._loading = Loading(item, target) if target else None
@@ -276,7 +251,7 @@ class Session:
         self._quiet = True
         self._ready = asyncio.get_running_loop().create_future()
         try:
-            self._server_writer.write(_query(sql))
+            self._server_writer.write(query(sql))
             await self._server_writer.drain()
             await self._ready
         finally:
@@ -297,7 +272,7 @@ class Session:
     async def _describe(self, statement: Statement) -> redshift_copy.Target:
         assert statement.copy is not None
         answers = await self._capture(redshift_copy.describe_statement(statement.copy))
-        rows = [_row(body) for kind, body in answers if kind == b"D"]
+        rows = [row(body) for kind, body in answers if kind == b"D"]
         if any(kind == b"E" for kind, _ in answers):
             raise CopyError(
                 "current transaction is aborted, commands ignored until end of transaction block",
@@ -308,28 +283,16 @@ class Session:
 
     async def _load(self, loading: Loading) -> None:
         """Feed the rows to the server that waits for them."""
-        command = loading.statement.copy
-        assert command is not None
-        rejects: list[Reject] = []
-        chunks = redshift_copy.rows(command, loading.target, self._aws(), rejects.append)
-        try:
-            while (chunk := await asyncio.to_thread(_next, chunks)) is not None:
-                if loading.over.is_set():
-                    return
-                self._server_writer.write(_message(b"d", chunk))
-                await self._server_writer.drain()
-            end = _message(b"c", b"")
-        except CopyError as error:
-            loading.error = error
-            end = _message(b"f", b"refused\0")
-        except Exception as error:
-            loading.error = CopyError("COPY failed", f"{type(error).__name__}: {error}")
-            end = _message(b"f", b"failed\0")
+        rejects = await feed(loading, self._namespace, self._server_writer)
         if rejects:
-            await asyncio.to_thread(self._record, loading, rejects)
-        self._server_writer.write(end)
+            await asyncio.to_thread(record, self._owner, self._pid, loading, rejects)
+        if loading.over.is_set():
+            return
+        self._server_writer.write(
+            message(b"c", b"") if loading.error is None else message(b"f", b"refused\0")
+        )
         # In the extended protocol the client's Sync is still held back: only a Flush makes the server answer.
-        self._server_writer.write(_message(b"H", b""))
+        self._server_writer.write(message(b"H", b""))
         await self._server_writer.drain()
 
     async def _after_load(self, loading: Loading) -> None:
@@ -339,91 +302,7 @@ class Session:
             where = f"{loading.target.oid}::regclass, {source}, {loading.lines}"
             await self._capture(f"SELECT pg_catalog.redshift_loaded({where})")
 
-    def _aws(self) -> redshift_copy.Namespace:
-        def roles() -> tuple[list[str], str | None]:
-            found = client("redshift-serverless").get_namespace(namespaceName=self._namespace)["namespace"]
-            return [_role_arn(item) for item in found.get("iamRoles", [])], found.get("defaultIamRoleArn")
-
-        return redshift_copy.Namespace(
-            roles=roles, s3=lambda role: client("s3", role_arn=role, session_name=SESSION_NAME)
-        )
-
-    def _record(self, loading: Loading, rejects: list[Reject]) -> None:
-        port, owner, password = self._owner
-        with psycopg.connect(
-            host=HOST, port=port, user=owner, password=password, dbname="postgres", autocommit=True
-        ) as admin:
-            session = admin.execute(
-                "SELECT datname, usename FROM pg_stat_activity WHERE pid = %s", [self._pid]
-            ).fetchone()
-        if session is None:
-            return
-        with psycopg.connect(
-            host=HOST, port=port, user=owner, password=password, dbname=session[0]
-        ) as connection:
-            connection.cursor().executemany(
-                INSERT_ERROR,
-                [(self._pid, session[1], loading.target.oid, *_reported(item)) for item in rejects],
-            )
-
-
-def _reported(item: Reject) -> tuple[str | int, ...]:
-    return (item.file, item.line, item.column, item.kind, item.value, item.raw, item.code, item.reason)
-
 
 def _inside_transaction(item: Statement) -> UnsupportedError:
     name = (item.tag or item.text.split()[0]).upper()
     return UnsupportedError(f"{name} cannot run inside a transaction block", "Commit first.", "25001")
-
-
-def _role_arn(item: str) -> str:
-    """The ARN in a namespace's role, which the API shows as `IamRole(applyStatus=…, iamRoleArn=arn:…)`."""
-    return item.partition("iamRoleArn=")[2].rstrip(")") or item
-
-
-def _next(chunks: Iterator[bytes]) -> bytes | None:
-    return next(chunks, None)
-
-
-async def _read(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
-    kind, length = struct.unpack("!cI", await reader.readexactly(5))
-    return kind, await reader.readexactly(length - 4)
-
-
-def _message(kind: bytes, body: bytes) -> bytes:
-    return kind + struct.pack("!I", len(body) + 4) + body
-
-
-def _query(sql: str) -> bytes:
-    return _message(b"Q", sql.encode() + b"\0")
-
-
-def _raise(error: Any) -> str:
-    """A statement that fails with the error, so that the server's transaction fails as Redshift's would."""
-    message, detail = error.message.replace("'", "''"), error.sentence.replace("'", "''")
-    message, detail = message.replace("\\", "\\\\"), detail.replace("\\", "\\\\")
-    return (
-        f"DO $redshift$ BEGIN RAISE EXCEPTION USING MESSAGE = '{message}', DETAIL = '{detail}', "
-        f"ERRCODE = '{error.sqlstate}'; END $redshift$"
-    )
-
-
-def _error_fields(message: str, detail: str, sqlstate: str) -> dict[bytes, bytes]:
-    return {
-        b"S": b"ERROR",
-        b"V": b"ERROR",
-        b"C": sqlstate.encode(),
-        b"M": message.encode(),
-        b"D": detail.encode(),
-    }
-
-
-def _row(body: bytes) -> list[str | None]:
-    count = struct.unpack("!H", body[:2])[0]
-    position, values = 2, []
-    for _ in range(count):
-        length = struct.unpack("!i", body[position : position + 4])[0]
-        position += 4
-        values.append(None if length < 0 else body[position : position + length].decode())
-        position += max(length, 0)
-    return values

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
-import string
 import threading
 import uuid
 from dataclasses import asdict
@@ -12,11 +10,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import botocore.exceptions
-from psycopg import sql
 
 from local.engines import postgres
 from local.layout import HOST
 from local.services.clients import client
+from local.services.rds_master_user import new_password, prepare
 from local.services.service import Request, Service
 
 service = Service("rds", fallback=True, validation_error="InvalidParameterValue")
@@ -129,11 +127,11 @@ def create_db_instance(request: Request) -> dict[str, Any]:
         if "DBName" in given:
             record["DBName"] = given["DBName"]
         _apply(record, given)
-        password = given.get("MasterUserPassword") or _password()
+        password = given.get("MasterUserPassword") or new_password()
         server = postgres.create(
             _server_name(name), owner=OWNER, preferred_port=given.get("Port", DEFAULT_PORT)
         )
-        _prepare(server, admin, password, given.get("DBName"))
+        prepare(server, admin, password, given.get("DBName"))
         servers[name] = asdict(server)
         record["Endpoint"] = {"Address": HOST, "Port": server.port, "HostedZoneId": "Z2R2ITUGPM61AM"}
         if managed:
@@ -180,7 +178,7 @@ def modify_db_instance(request: Request) -> dict[str, Any]:
         if given.get("MasterUserPassword"):
             _set_password(record, given["MasterUserPassword"])
         if given.get("ManageMasterUserPassword") and "MasterUserSecret" not in record:
-            password = _password()
+            password = new_password()
             _set_password(record, password)
             _manage(record, password, given.get("MasterUserSecretKmsKeyId"))
         elif given.get("ManageMasterUserPassword") is False and "MasterUserSecret" in record:
@@ -273,27 +271,6 @@ def instance_arn(request: Request) -> str:
     return f"arn:aws:rds:{request.region}:{request.account}:db:{name}"
 
 
-def _prepare(server: postgres.Server, admin: str, password: str, database: str | None) -> None:
-    """The master user, with the rights that RDS gives: member of rds_superuser, no superuser."""
-    with server.connect() as connection:
-        connection.execute("CREATE ROLE rds_superuser NOLOGIN CREATEDB CREATEROLE")
-        connection.execute(
-            "GRANT pg_monitor, pg_signal_backend, pg_checkpoint TO rds_superuser WITH ADMIN OPTION"
-        )
-        connection.execute("CREATE ROLE rds_iam NOLOGIN")
-        postgres.create_user(connection, admin, password, "CREATEDB", "CREATEROLE")
-        connection.execute(
-            sql.SQL("GRANT rds_superuser TO {} WITH ADMIN OPTION").format(sql.Identifier(admin))
-        )
-        connection.execute(
-            sql.SQL("GRANT rds_iam TO {} WITH ADMIN OPTION, INHERIT FALSE, SET FALSE").format(
-                sql.Identifier(admin)
-            )
-        )
-        if database and database != "postgres":
-            postgres.create_database(connection, database, admin)
-
-
 def _apply(record: dict[str, Any], given: dict[str, Any]) -> None:
     record.update({name: given[name] for name in SETTABLE if name in given})
     record.update({shown: given[name] for name, shown in RENAMED.items() if name in given})
@@ -376,7 +353,7 @@ def _manage(record: dict[str, Any], password: str, key: str | None) -> None:
 def _rotate(record: dict[str, Any]) -> None:
     if "MasterUserSecret" not in record:
         raise service.error("InvalidParameterCombination", "The master password is not managed by RDS.")
-    password = _password()
+    password = new_password()
     _set_password(record, password)
     client("secretsmanager").put_secret_value(
         SecretId=record["MasterUserSecret"]["SecretArn"],
@@ -387,8 +364,3 @@ def _rotate(record: dict[str, Any]) -> None:
 def _forget_secret(record: dict[str, Any]) -> None:
     arn = record.pop("MasterUserSecret")["SecretArn"]
     client("secretsmanager").delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
-
-
-def _password() -> str:
-    letters = string.ascii_letters + string.digits + "!#$%^*-_=+"
-    return "".join(secrets.choice(letters) for _ in range(32))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import threading
 import time
 import uuid
@@ -27,7 +25,6 @@ _lock = threading.Lock()
 _threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="redshift-data")
 
 OVER = frozenset({"FINISHED", "FAILED", "ABORTED"})
-RESULT_ROWS = 1000
 MOST_STATEMENTS = 40
 """SQL statements in one batch."""
 PUBLIC = [
@@ -74,8 +71,8 @@ def batch_execute_statement(request: Request) -> dict[str, Any]:
 @service.operation("DescribeStatement")
 def describe_statement(request: Request) -> dict[str, Any]:
     """State of a statement, and of each statement of a batch; waits for WaitTimeSeconds when asked."""
-    record = _statement(request.params["Id"])
-    _wait(record, request.params.get("WaitTimeSeconds", 0))
+    record = known_statement(request.params["Id"])
+    wait(record, request.params.get("WaitTimeSeconds", 0))
     shown = {key: record[key] for key in PUBLIC if record.get(key) is not None}
     if "SubStatements" in shown:
         shown["SubStatements"] = [
@@ -85,40 +82,10 @@ def describe_statement(request: Request) -> dict[str, Any]:
     return shown
 
 
-@service.operation("GetStatementResult")
-def get_statement_result(request: Request) -> dict[str, Any]:
-    """A page of a finished statement's rows, each value under its type."""
-    record, result, start = _result(request)
-    if record["ResultFormat"] != "JSON":
-        raise service.error("ValidationException", "The result is in CSV: use GetStatementResultV2.")
-    return _page(
-        result,
-        start,
-        [
-            [_field(v, c) for v, c in zip(row, result["columns"], strict=True)]
-            for row in result["rows"][start : start + RESULT_ROWS]
-        ],
-    )
-
-
-@service.operation("GetStatementResultV2")
-def get_statement_result_v2(request: Request) -> dict[str, Any]:
-    """A page of a finished statement's rows as CSV."""
-    record, result, start = _result(request)
-    if record["ResultFormat"] != "CSV":
-        raise service.error("ValidationException", "The result is in JSON: use GetStatementResult.")
-    text = io.StringIO()
-    writer = csv.writer(text)
-    if start == 0:
-        writer.writerow([column["name"] for column in result["columns"]])
-    writer.writerows(result["rows"][start : start + RESULT_ROWS])
-    return {**_page(result, start, [{"CSVRecords": text.getvalue()}]), "ResultFormat": "CSV"}
-
-
 @service.operation("CancelStatement")
 def cancel_statement(request: Request) -> dict[str, Any]:
     """Cancel a statement that is not over; ValidationException when it is."""
-    record = _statement(request.params["Id"])
+    record = known_statement(request.params["Id"])
     if record["Status"] in OVER:
         raise service.error(
             "ValidationException",
@@ -254,7 +221,7 @@ def _start(request: Request, sqls: list[str], *, batch: bool) -> dict[str, Any]:
         return _started(record)
     record.update(DbUser=user, RedshiftPid=connection.info.backend_pid, Status="PICKED")
     _threads.submit(run, record, connection, sqls)
-    _wait(record, given.get("WaitTimeSeconds", 0))
+    wait(record, given.get("WaitTimeSeconds", 0))
     return _started(record)
 
 
@@ -278,52 +245,16 @@ def _workgroup(request: Request) -> dict[str, Any]:
     return workgroups[name]
 
 
-def _statement(identifier: str) -> dict[str, Any]:
+def known_statement(identifier: str) -> dict[str, Any]:
+    """The record of a statement, or of the batch that it is part of; ResourceNotFoundException."""
     record = statements.get(identifier.partition(":")[0])
     if record is None:
         raise service.error("ResourceNotFoundException", "Query does not exist.", ResourceId=identifier)
     return record
 
 
-def _result(request: Request) -> tuple[dict[str, Any], dict[str, Any], int]:
-    identifier = request.params["Id"]
-    record = _statement(identifier)
-    part = record
-    if ":" in identifier:
-        part = next((item for item in record.get("SubStatements", []) if item["Id"] == identifier), {})
-    elif record["batch"]:
-        part = record["SubStatements"][-1]
-    _wait(record, request.params.get("WaitTimeSeconds", 0))
-    if part.get("Status") != "FINISHED" or "result" not in part:
-        raise service.error(
-            "ResourceNotFoundException",
-            "Query does not have result. Please check query status with DescribeStatement.",
-            ResourceId=identifier,
-        )
-    return record, part["result"], int(request.params.get("NextToken") or 0)
-
-
-def _page(result: dict[str, Any], start: int, records: list[Any]) -> dict[str, Any]:
-    answer = {"Records": records, "ColumnMetadata": result["columns"], "TotalNumRows": len(result["rows"])}
-    if len(result["rows"]) > start + RESULT_ROWS:
-        answer["NextToken"] = str(start + RESULT_ROWS)
-    return answer
-
-
-def _field(value: str | None, column: dict[str, Any]) -> dict[str, Any]:
-    kind = column["typeName"]
-    if value is None:
-        return {"isNull": True}
-    if kind == "bool":
-        return {"booleanValue": value == "t"}
-    if kind in {"int2", "int4", "int8", "oid"}:
-        return {"longValue": int(value)}
-    if kind in {"float4", "float8"}:
-        return {"doubleValue": float(value)}
-    return {"stringValue": value}
-
-
-def _wait(record: dict[str, Any], seconds: float) -> None:
+def wait(record: dict[str, Any], seconds: float) -> None:
+    """Wait until the statement is over, at most so long."""
     deadline = time.monotonic() + seconds
     while record["Status"] not in OVER and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
