@@ -69,7 +69,7 @@ CHANGES = {
     "AWS::EC2::SecurityGroup": tagged,
     "AWS::EC2::SecurityGroupEgress": set_to(Description="Changed"),
     "AWS::EC2::SecurityGroupIngress": set_to(Description="Changed"),
-    "AWS::EC2::Subnet": set_to(MapPublicIpOnLaunch=False),
+    "AWS::EC2::Subnet": set_to(MapPublicIpOnLaunch=True),
     "AWS::EC2::VPC": tagged,
     "AWS::EC2::VPCEndpoint": tagged,
     "AWS::EMR::SecurityConfiguration": None,
