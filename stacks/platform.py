@@ -29,7 +29,8 @@ def new_app(outdir: str) -> App:
     flags = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
     app = App(
         outdir=outdir,
-        context=flags,
+        # The CLI sets these two: with them `python app.py` writes the same templates.
+        context={**flags, "aws:cdk:enable-path-metadata": True, "aws:cdk:enable-asset-metadata": True},
         analytics_reporting=False,
         # It takes 5 s of each synth; `make lint` holds the templates against cfn-lint instead.
         builtin_cloud_formation_validation=False,
