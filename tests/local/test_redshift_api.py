@@ -8,18 +8,26 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 import botocore.exceptions
+import jinja2
 import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import redshift_connector
 
+from flights.schema import STAR
+from flights.tables import Column, Table
+from local.engines.redshift_sql import translate
+from local.layout import ROOT
+
 pytestmark = pytest.mark.gateway
 
 DATABASE = "refstack"
+SCRIPTS = ROOT / "mwaa_dags" / "sql"
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [
@@ -428,6 +436,77 @@ def test_copy_works_over_the_extended_protocol(warehouse):
         connection.rollback()
         cursor.execute("select count(*) from staging.extended")
         assert list(cursor.fetchone()) == [3]
+
+
+TYPES = {
+    "string": pa.string(),
+    "int": pa.int32(),
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+}
+DAY = date(2013, 1, 1)
+
+
+def delivered(table: Table, count: int) -> bytes:
+    """A Parquet file as the Spark jobs write it: `count` rows, each value different in each row."""
+
+    def values(column: Column) -> pa.Array:
+        number = TYPES[column.type]
+        if column.type == "string":
+            return pa.array([str(row)[: column.length] for row in range(count)])
+        if column.type == "date":
+            return pa.array([DAY] * count)
+        if column.type == "boolean":
+            return pa.array([row % 2 == 0 for row in range(count)])
+        if column.type == "timestamp":
+            return pa.array([datetime(2013, 1, 1, 5)] * count, pa.timestamp("us")).cast(number)
+        return pa.array(range(count), number)
+
+    sink = io.BytesIO()
+    made = pa.table({column.name: values(column) for column in table.columns})
+    pq.write_table(made, sink, use_deprecated_int96_timestamps=True)
+    return sink.getvalue()
+
+
+def script(name: str, warehouse: Warehouse) -> list[str]:
+    """The statements of one of the pipeline's SQL files, as the DAG renders and sends them."""
+    configuration = {
+        "buckets": {"warehouse": warehouse.bucket},
+        "warehouse": {"copy_role_arn": warehouse.copy_role},
+    }
+    text = jinja2.Template((SCRIPTS / f"{name}.sql").read_text()).render(
+        cfg=configuration, start="2013-01-01", end="2013-01-01", run_key="r1"
+    )
+    return [statement.text for statement in translate(text)]
+
+
+def test_the_pipelines_scripts_load_every_table_and_repeat_without_a_change(warehouse):
+    job, count = warehouse.as_job(), 7
+    warehouse.run("create schema core")
+    warehouse.run("grant usage, create on schema core to role loader")
+    for table in STAR:
+        key = f"{table.name}/run=r1/part-0.parquet"
+        warehouse.client("s3").put_object(Bucket=warehouse.bucket, Key=key, Body=delivered(table, count))
+    contents = []
+    for _ in range(2):
+        warehouse.run(script("create_tables", warehouse), data=job)
+        for table in STAR:
+            warehouse.run(script(f"load_{table.name}", warehouse), data=job)
+        [count_rows] = script("count_rows", warehouse)
+        assert warehouse.rows(count_rows, data=job) == [
+            [table.name, count] for table in sorted(STAR, key=lambda t: t.name)
+        ]
+        rows = {}
+        for table in STAR:
+            names = ", ".join(column.name for column in table.columns)
+            query = f"select {names} from core.{table.name} order by 1, 2"
+            rows[table.name] = warehouse.rows(query, data=job)
+        contents.append(rows)
+    assert contents[0] == contents[1]
+    assert [len(rows) for rows in contents[0].values()] == [count] * len(STAR)
 
 
 def test_deleting_a_workgroup_closes_its_endpoint(gateway):
