@@ -147,7 +147,7 @@ def _watch(
     that was for time. The shell around it waits while the signal that ends the group reaches the program."""
     exit_file = job.folder / "exit-code"
     exit_file.unlink(missing_ok=True)
-    shell = 'trap : TERM; "$@" >stdout 2>stderr; echo $? >exit-code'
+    shell = 'trap "exit 143" TERM; "$@" >stdout 2>stderr; echo $? >exit-code'
     name = f"spark-{job.name}"
     process = processes.spawn(name, ["/bin/sh", "-c", shell, "sh", *argv], env=variables, cwd=job.folder)
     deadline = None if job.timeout_seconds is None else time.monotonic() + job.timeout_seconds

@@ -42,7 +42,9 @@ def _python_exception(text: str) -> str | None:
     if not starts:
         # sys.exit("sentence") prints the sentence and no traceback; so it is the last line of all.
         return None
-    for line in lines[starts[-1] + 1 :]:
+    for index, line in enumerate(lines[starts[-1] + 1 :], start=starts[-1] + 1):
         if line and not line[0].isspace() and _EXCEPTION.fullmatch(line):
-            return line
+            # Py4J tells the JVM's exception on a line of its own, which begins with a colon.
+            cause = lines[index + 1] if index + 1 < len(lines) else ""
+            return line + cause if cause.startswith(": ") else line
     return None

@@ -85,6 +85,11 @@ def properties(asked: Mapping[str, str], folder: Path) -> dict[str, str]:
     }
     kept = {key: value for key, value in asked.items() if not key.startswith(DROPPED)}
     events = {"spark.eventLog.dir": (folder / "events").as_uri()}
+    if asked.get("spark.eventLog.dir", "").startswith(("s3://", "s3a://")):
+        # S3A deletes the marker object of a folder when it writes into it, which needs a right that EMRFS
+        # does not ask for; not below this path.
+        events["spark.hadoop.fs.s3a.directory.marker.retention"] = "authoritative"
+        events["spark.hadoop.fs.s3a.authoritative.path"] = asked["spark.eventLog.dir"]
     return {**DEFAULTS, **events, **kept, **imposed}
 
 

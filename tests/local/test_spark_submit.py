@@ -80,6 +80,11 @@ def test_the_jobs_properties_hold_but_for_what_the_machine_imposes(tmp_path: Pat
             "",
             "a.b.DayMissing: no object for 2013-01-05",
         ),
+        (
+            "Traceback (most recent call last):\n  x\nE: None.x.\n: java.io.IOException: y\n\tat z\n",
+            "",
+            "E: None.x.: java.io.IOException: y",
+        ),
         ("first\nno object\n", "26 INFO x\n", "no object"),
         (
             "",
