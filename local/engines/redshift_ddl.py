@@ -49,8 +49,8 @@ def create_table(tokens: Sequence[Token]) -> str:
         position += 1
     temporary = position > 1
     position += 1
-    exists = "IF NOT EXISTS " if words(rest[position:])[:3] == ["if", "not", "exists"] else ""
-    position += 3 if exists else 0
+    unless_there = words(rest[position:])[:3] == ["if", "not", "exists"]
+    position += 3 if unless_there else 0
     name, position = _table_name(rest, position)
     if name.startswith("#"):
         name, temporary = f'"{name}"', True
@@ -71,9 +71,19 @@ def create_table(tokens: Sequence[Token]) -> str:
         raise syntax_error(rest[position].text, "Redshift knows no such table attribute.")
     if not columns and not query:
         raise syntax_error(";", "CREATE TABLE needs columns or a query.")
-    made = f"CREATE {'TEMP ' if temporary else ''}TABLE {exists}{name}{columns}{query}"
+    head = f"CREATE {'TEMP ' if temporary else ''}TABLE"
     kept = remember(name, table)
+    if kept and unless_there:
+        # Somebody else's table may be there already: then its attributes are not ours to change.
+        return _unless_there(name, [f"{head} {name}{columns}{query}", f"PERFORM {kept}"])
+    made = f"{head} {'IF NOT EXISTS ' if unless_there else ''}{name}{columns}{query}"
     return block([made, f"PERFORM {kept}"]) if kept else made
+
+
+def _unless_there(name: str, statements: Sequence[str]) -> str:
+    notice = f"RAISE NOTICE USING MESSAGE = {quote(f'Relation {name} already exists and will be skipped')}"
+    made = "\n; ".join(statements)
+    return block([f"IF to_regclass({quote(name)}) IS NULL THEN {made}\n; ELSE {notice}; END IF"])
 
 
 def alter_table(tokens: Sequence[Token]) -> str:

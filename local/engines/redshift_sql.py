@@ -47,7 +47,16 @@ def translate(sql: str) -> list[Statement]:
 
 
 def statement(tokens: Sequence[Token]) -> Statement:
-    """One statement, without its semicolon."""
+    """One statement, without its semicolon; raises UnsupportedError."""
+    try:
+        return _statement(tokens)
+    except (IndexError, ValueError, StopIteration, AttributeError) as error:
+        # The readers below rely on the grammar: this statement ends early, or holds a wrong number.
+        end = render(significant(tokens)[-1:]) or ";"
+        raise syntax_error(end, "The statement is not complete.") from error
+
+
+def _statement(tokens: Sequence[Token]) -> Statement:
     text = render(tokens).strip()
     found = words(tokens)
     refuse(tokens)

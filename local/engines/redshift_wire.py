@@ -56,9 +56,12 @@ async def serve(settings: Settings) -> None:
     """Accept clients until cancelled."""
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+        try:
             await _client(settings, reader, writer)
-        writer.close()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass  # either side hung up
+        finally:
+            writer.close()
 
     server = await asyncio.start_server(accept, HOST, settings.port, limit=2**20)
     async with server:

@@ -23,6 +23,15 @@ def postgres(sql: str) -> str:
     return " ".join(statement.postgres.split())
 
 
+def refusal(sql: str) -> str | None:
+    """The sentence with which a script is refused; None when it is translated."""
+    try:
+        translate(sql)
+    except UnsupportedError as refused:
+        return refused.sentence
+    return None
+
+
 @given(st.text())
 def test_tokens_spell_the_statement_again(text):
     try:
@@ -57,6 +66,100 @@ def test_nothing_inside_a_comment_is_rewritten(content):
 def test_nothing_inside_a_dollar_quoted_body_is_rewritten(content, mark):
     sql = f"create procedure p() as {mark} begin {content}; end {mark} language plpgsql"
     assert translate(sql)[0].postgres == sql
+
+
+WORDS = st.sampled_from(
+    [
+        "create",
+        "table",
+        "temp",
+        "if",
+        "not",
+        "exists",
+        "alter",
+        "add",
+        "column",
+        "like",
+        "primary",
+        "key",
+        "unique",
+        "references",
+        "default",
+        "identity",
+        "encode",
+        "distkey",
+        "sortkey",
+        "diststyle",
+        "copy",
+        "from",
+        "iam_role",
+        "format",
+        "as",
+        "csv",
+        "delimiter",
+        "null",
+        "ignoreheader",
+        "manifest",
+        "grant",
+        "role",
+        "to",
+        "merge",
+        "into",
+        "using",
+        "on",
+        "when",
+        "matched",
+        "then",
+        "insert",
+        "user",
+        "password",
+        "valid",
+        "until",
+        "set",
+        "vacuum",
+        "analyze",
+        "select",
+        "with",
+        "delete",
+        "listagg",
+        "decode",
+        "dateadd",
+        "convert",
+        "median",
+        "over",
+        "within",
+        "group",
+        "(",
+        ")",
+        ",",
+        ".",
+        ";",
+        "=",
+        "*",
+        "::",
+        "t",
+        "a",
+        "1",
+        "'s3://b/p'",
+        "'x'",
+        '"Q"',
+        "qualify",
+    ]
+)
+
+
+@given(st.lists(WORDS, max_size=14).map(" ".join))
+def test_any_words_are_translated_or_refused_with_a_sentence(sql):
+    assert refusal(sql) != ""
+
+
+@given(st.integers(1, 200))
+def test_a_statement_that_ends_early_is_translated_or_refused(length):
+    whole = (
+        "create temp table if not exists s.t (a int identity(1, 1) encode az64, "
+        "b varchar(9) default 'x' not null, primary key (a)) diststyle key distkey (a) compound sortkey (a, b) as select listagg(a, ',') from t"
+    )
+    assert refusal(whole[:length]) != ""
 
 
 def test_quoted_names_are_folded_but_those_of_iam_identities():

@@ -75,6 +75,19 @@ def test_redshift_connector_runs_statements_with_parameters_and_transactions(end
             cursor.execute("select * from public.c")
 
 
+def test_truncate_commits_over_the_extended_protocol_too(endpoint, session):
+    session.execute("create table t (a int); create table u (a int)")
+    with redshift_connector.connect(
+        host="127.0.0.1", port=endpoint.port, database=DATABASE, user=ADMIN, password=PASSWORD, ssl=False
+    ) as connection:
+        cursor = connection.cursor()
+        cursor.execute("insert into s.u values (1)")
+        cursor.execute("truncate s.t")
+        connection.rollback()
+        cursor.execute("select count(*) from s.u")
+        assert list(cursor.fetchone()) == [1]
+
+
 def test_psql_runs_a_script(endpoint):
     psql = tools().postgres_bin / "psql"
     script = "create temp table x (a int); insert into x values (1), (2);\nselect listagg(a, ',') from x;"
@@ -119,6 +132,20 @@ def test_keys_are_remembered_and_not_enforced(session):
     assert rows(session, "select diststyle, sortkey1 from svv_table_info where \"table\" = 't'") == [
         ("KEY(a)", "b")
     ]
+
+
+def test_a_table_that_is_there_is_skipped_with_its_attributes(endpoint, session):
+    create = "create table if not exists t (a int, primary key (a)) diststyle all sortkey (a)"
+    session.execute(create)
+    session.execute(create)
+    assert rows(session, "select redshift_keys from svv_table_info where \"table\" = 't'") == [
+        (["primary key (a)"],)
+    ]
+    session.execute("grant usage, create on schema s to public")
+    user = redshift.iam_user("arn:aws:sts::000000000000:assumed-role/Another/run-1")
+    with endpoint.connect(user, redshift.temporary_password(endpoint.server, user)) as another:
+        another.execute("set search_path to s")
+        assert another.execute(create.encode()).statusmessage == "CREATE TABLE"
 
 
 def test_not_null_is_enforced(session):
