@@ -60,15 +60,13 @@ class SparkStack(PlatformStack):
         self._profile = iam.InstanceProfile(self, "NodeProfile", role=self.node_role)
         self._groups = EmrSecurityGroups(self, "SecurityGroups", vpc=network.vpc)
         self._encryption = self._security_configuration()
-        self.steps = {name: self._asset(name, ROOT / "emr_steps" / f"{name}.py") for name in STEPS}
+        self.steps = {name: self._code(name, ROOT / "emr_steps" / f"{name}.py") for name in STEPS}
         """The scripts of the EMR steps."""
-        self.reference = {
-            name: self._asset(name, PACKAGE / "reference" / f"{name}.csv") for name in REFERENCE
-        }
+        self.reference = {name: self._data(name, PACKAGE / "reference" / f"{name}.csv") for name in REFERENCE}
         """The reference files that the dimensions are built from."""
-        self.package = self._asset("package", package_zip())
+        self.package = self._code("package", package_zip())
         """The `flights` package for --py-files."""
-        self._event_log_folder = self._asset(
+        self._event_log_folder = self._code(
             "event_log_folder", Path(__file__).parent / "constructs" / "event_log_folder.sh"
         )
         self._grant_data()
@@ -84,9 +82,14 @@ class SparkStack(PlatformStack):
             cluster = StandingCluster(self, "Cluster", request=request)
             cluster.node.add_dependency(self.node_role, self.service_role, self._groups)
 
-    def _asset(self, name: str, path: Path) -> JobAsset:
-        asset = JobAsset(self, "".join(word.title() for word in name.split("_")), path=path)
+    def _code(self, name: str, path: Path) -> JobAsset:
+        asset = JobAsset(self, _construct_id(name), path=path)
         asset.grant_read(self.node_role)
+        return asset
+
+    def _data(self, name: str, path: Path) -> JobAsset:
+        asset = JobAsset(self, _construct_id(name), path=path)
+        asset.grant_read_by_spark(self.node_role)
         return asset
 
     def _grant_data(self) -> None:
@@ -216,6 +219,10 @@ class SparkStack(PlatformStack):
             "environment": self.settings.name,
             "owner": self.settings.environment.owner,
         }
+
+
+def _construct_id(name: str) -> str:
+    return "".join(word.title() for word in name.split("_"))
 
 
 def _group(name: str, role: str, instance_type: str, count: int) -> dict[str, Any]:

@@ -34,3 +34,18 @@ class JobAsset(Construct):
             actions=["s3:GetObject"],
             resource_arns=[self._asset.bucket.arn_for_objects(self._asset.s3_object_key)],
         )
+
+    def grant_read_by_spark(self, role: iam.Role) -> None:
+        """Let the Spark jobs of `role` read this object as data.
+
+        Spark lists what it is told to read before it opens it; it may list this key, no other.
+        """
+        self.grant_read(role)
+        key = self._asset.s3_object_key
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["s3:ListBucket"],
+                resources=[self._asset.bucket.bucket_arn],
+                conditions={"StringEquals": {"s3:prefix": [key, f"{key}/"]}},
+            )
+        )

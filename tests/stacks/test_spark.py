@@ -150,6 +150,24 @@ def test_steps_read_code_and_reference_files_by_their_keys() -> None:
     assert not any("*" in each for each in assets)
 
 
+def test_steps_list_the_reference_files_among_the_assets_and_no_other() -> None:
+    allowed = permissions(synthesise(), "Spark", "NodeRole")
+    listed = [
+        key
+        for statement in allowed.statements
+        if statement["Action"] == "s3:ListBucket" and "cdk-hnb659fds" in str(statement["Resource"])
+        for key in statement["Condition"]["StringEquals"]["s3:prefix"]
+    ]
+
+    references = {uri.rsplit("/", 1)[1] for uri in _reference_uris()}
+    assert {key.rstrip("/") for key in listed} == references
+
+
+def _reference_uris() -> list[str]:
+    secret = synthesise().only("AWS::SecretsManager::Secret", stack="Orchestration")
+    return list(json.loads(flat(secret["SecretString"]))["emr"]["reference"].values())
+
+
 def test_emr_may_pass_the_node_role_to_ec2_and_no_other() -> None:
     allowed = permissions(synthesise(), "Spark", "ServiceRole")
 
