@@ -155,10 +155,9 @@ def test_any_words_are_translated_or_refused_with_a_sentence(sql):
 
 @given(st.integers(1, 200))
 def test_a_statement_that_ends_early_is_translated_or_refused(length):
-    whole = (
-        "create temp table if not exists s.t (a int identity(1, 1) encode az64, "
-        "b varchar(9) default 'x' not null, primary key (a)) diststyle key distkey (a) compound sortkey (a, b) as select listagg(a, ',') from t"
-    )
+    whole = """create temp table if not exists s.t (
+        a int identity(1, 1) encode az64, b varchar(9) default 'x' not null, primary key (a))
+        diststyle key distkey (a) compound sortkey (a, b) as select listagg(a, ',') from t"""
     assert refusal(whole[:length]) != ""
 
 
