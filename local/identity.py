@@ -16,12 +16,18 @@ from typing import Any
 
 from ministack import app as ministack_app
 from ministack.core import iam_actions, iam_evaluator, responses
+from ministack.services import sts
 
+from local.conditions import OWN_USER_ID, conditions, metric_namespace, passed_roles
 from local.layout import home
 from local.services.service import SERVICES, Request
 
 _request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="")
 _action: contextvars.ContextVar[str] = contextvars.ContextVar("iam_action", default="")
+_conditions: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar(
+    "conditions", default=None
+)
+_passed: contextvars.ContextVar[tuple[tuple[str, str], ...]] = contextvars.ContextVar("passed", default=())
 
 
 class Journal:
@@ -64,24 +70,44 @@ def _record_denials(journal: Journal) -> None:
     enforce = iam_evaluator.enforce
 
     def record_only(
-        access_key_id: str, iam_action: str, service: str, region: str, *args: Any, **kwargs: Any
+        access_key_id: str,
+        iam_action: str,
+        service: str,
+        region: str,
+        resource_arn: str = "*",
+        service_context: dict[str, Any] | None = None,
     ) -> Any:
-        verdict = enforce(access_key_id, iam_action, service, region, *args, **kwargs)
-        if verdict is None or isinstance(verdict, iam_evaluator.AuthError):
-            return verdict
-        journal.append(
-            {
-                "time": time.time(),
-                "caller": verdict.principal_arn,
-                "action": iam_action,
-                "resource": kwargs.get("resource_arn", args[0] if args else "*"),
-                "decision": verdict.decision,
-                "request_id": _request_id.get(),
-            }
-        )
+        checks = [(iam_action, resource_arn, {**(service_context or {}), **_filled(access_key_id)})]
+        for role, principal in _passed.get():
+            checks.append(("iam:PassRole", role, {"iam:PassedToService": principal}))
+        _passed.set(())
+        for action, resource, context in checks:
+            verdict = enforce(
+                access_key_id, action, service, region, resource_arn=resource, service_context=context
+            )
+            if isinstance(verdict, iam_evaluator.AuthError):
+                return verdict
+            if verdict is not None:
+                journal.append(
+                    {
+                        "time": time.time(),
+                        "caller": verdict.principal_arn,
+                        "action": action,
+                        "resource": resource,
+                        "decision": verdict.decision,
+                        "request_id": _request_id.get(),
+                    }
+                )
         return None
 
     iam_evaluator.enforce = record_only
+
+
+def _filled(access_key_id: str) -> dict[str, Any]:
+    """The call's condition keys, with the caller's own user id where it belongs."""
+    own = sts._sessions.get(access_key_id, {}).get("UserId", "")
+    found = _conditions.get() or {}
+    return {key: own if value is OWN_USER_ID else value for key, value in found.items()}
 
 
 def _record_calls(journal: Journal) -> None:
@@ -91,6 +117,7 @@ def _record_calls(journal: Journal) -> None:
     def remember_action(*args: Any, **kwargs: Any) -> str | None:
         action: str | None = extract_action(*args, **kwargs)
         _action.set(action or "")
+        _conditions.set(metric_namespace(args[4]) if action == "cloudwatch:PutMetricData" else None)
         return action
 
     async def recorded(
@@ -98,6 +125,7 @@ def _record_calls(journal: Journal) -> None:
     ) -> Any:
         _request_id.set(request_id)
         _action.set("")
+        _passed.set(())
         started = time.time()
         answer = await dispatch(method, path, headers, body, query, request_id)
         service, _, operation = _action.get().partition(":")
@@ -138,18 +166,21 @@ def _name_resources() -> None:
         account: str,
     ) -> str:
         ours = SERVICES.get(service)
-        matched = ours.match(method, path, headers, body, query) if ours and ours.names_resources else None
+        matched = ours.match(method, path, headers, body, query) if ours else None
         if ours is None or matched is None:
             return extract(service, method, path, headers, body, query, region, account)
         operation, uri_params, http = matched
-        if not ours.names_resource(operation.name):
-            return extract(service, method, path, headers, body, query, region, account)
         try:
             params = ours.parse(operation, uri_params, http)
-            return ours.resource_arn(operation, Request(operation.name, params, account, region, "", ""))
+            request = Request(operation.name, params, account, region, iam_evaluator.caller_arn(), "")
+            _conditions.set(conditions(service, request))
+            _passed.set(tuple(passed_roles(service, request)))
+            if ours.names_resource(operation.name):
+                return ours.resource_arn(operation, request)
         except Exception:
             # A malformed request is refused by the service itself, which sees it next.
             return "*"
+        return extract(service, method, path, headers, body, query, region, account)
 
     iam_actions.extract_resource_arn = resource_arn
 

@@ -104,8 +104,8 @@ class FlowLog(ResourceType):
     def update(self, physical_id: str, old: Properties, new: Properties, context: Context) -> Created:
         if {**old, "Tags": None} != {**new, "Tags": None}:
             return self.create(new, context)
-        self.delete(physical_id, old, context)
-        return self.create(new, context)
+        _retag(physical_id, old, new)
+        return Created(physical_id, {"Id": physical_id})
 
     def delete(self, physical_id: str, props: Properties, context: Context) -> None:
         client("ec2").delete_flow_logs(FlowLogIds=[physical_id])

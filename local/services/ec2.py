@@ -34,7 +34,6 @@ def create_flow_logs(request: Request) -> dict[str, Any]:
             "TrafficType": params.get("TrafficType", "ALL"),
             "LogDestinationType": params.get("LogDestinationType", "cloud-watch-logs"),
             "MaxAggregationInterval": params.get("MaxAggregationInterval", 600),
-            "Tags": _tags(params, "vpc-flow-log"),
             **_given(
                 params,
                 "LogGroupName",
@@ -44,6 +43,7 @@ def create_flow_logs(request: Request) -> dict[str, Any]:
                 "DestinationOptions",
             ),
         }
+        ec2._tags[identifier] = _tags(params, "vpc-flow-log")
         made.append(identifier)
     return {"FlowLogIds": made, "Unsuccessful": []}
 
@@ -54,7 +54,8 @@ def describe_flow_logs(request: Request) -> dict[str, Any]:
     keys = {"resource-id": "ResourceId", "log-group-name": "LogGroupName", "traffic-type": "TrafficType"}
     filters = _filters(request, "Filter", keys)
     wanted = request.params.get("FlowLogIds")
-    return {"FlowLogs": [one for one in _flow_logs.values() if _selected(one, "FlowLogId", wanted, filters)]}
+    found = [one for one in _flow_logs.values() if _selected(one, "FlowLogId", wanted, filters)]
+    return {"FlowLogs": [{**one, "Tags": ec2._tags.get(one["FlowLogId"], [])} for one in found]}
 
 
 @service.operation("DeleteFlowLogs")
@@ -62,6 +63,7 @@ def delete_flow_logs(request: Request) -> dict[str, Any]:
     """Forget flow logs."""
     for identifier in request.params["FlowLogIds"]:
         _flow_logs.pop(identifier, None)
+        ec2._tags.pop(identifier, None)
     return {"Unsuccessful": []}
 
 
@@ -87,12 +89,12 @@ def create_nat_gateway(request: Request) -> dict[str, Any]:
         "State": "available",
         "ConnectivityType": params.get("ConnectivityType", "public"),
         "CreateTime": datetime.now(UTC),
-        "Tags": _tags(params, "natgateway"),
         "NatGatewayAddresses": []
         if address is None
         else [{"AllocationId": params["AllocationId"], "PublicIp": address["PublicIp"], "IsPrimary": True}],
     }
-    return {"NatGateway": _nat_gateways[identifier]}
+    ec2._tags[identifier] = _tags(params, "natgateway")
+    return {"NatGateway": {**_nat_gateways[identifier], "Tags": ec2._tags[identifier]}}
 
 
 @service.operation("DescribeNatGateways")
@@ -102,7 +104,7 @@ def describe_nat_gateways(request: Request) -> dict[str, Any]:
     filters = _filters(request, "Filter", keys)
     wanted = request.params.get("NatGatewayIds")
     found = [one for one in _nat_gateways.values() if _selected(one, "NatGatewayId", wanted, filters)]
-    return {"NatGateways": found}
+    return {"NatGateways": [{**one, "Tags": ec2._tags.get(one["NatGatewayId"], [])} for one in found]}
 
 
 @service.operation("DeleteNatGateway")

@@ -161,11 +161,6 @@ class Service:
             return None
         return operation, uri_params, http
 
-    @property
-    def names_resources(self) -> bool:
-        """Whether any operation has a registered ARN."""
-        return bool(self._resource_arns)
-
     def names_resource(self, operation: str) -> bool:
         """Whether the operation has a registered ARN."""
         return operation in self._resource_arns

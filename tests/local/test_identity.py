@@ -83,7 +83,8 @@ def test_a_call_that_the_policies_lack_is_recorded_and_let_through(gateway, role
     ]
     assert denied["action"] == "s3:PutObject"
     assert denied["resource"] == "arn:aws:s3:::refstack-identity/k"
-    assert denied["request_id"] and denied["time"] <= time.time()
+    assert denied["request_id"]
+    assert denied["time"] <= time.time()
 
 
 def test_a_call_that_the_policies_allow_is_not_recorded(gateway, role):
@@ -133,3 +134,27 @@ def test_a_function_runs_as_its_execution_role_and_sees_its_bundle_only(gateway,
     assert not [name for name in result["environment"] if name.startswith("REFSTACK_")]
     calls = [line for line in lines(gateway.home / "callers.jsonl") if line["caller"].endswith("/job/whoami")]
     assert {call["operation"] for call in calls} == {"GetCallerIdentity", "ListBucket"}
+
+
+def test_condition_keys_of_a_service_are_evaluated(gateway):
+    iam = gateway.client("iam")
+    statement = {
+        "Effect": "Allow",
+        "Action": "cloudwatch:PutMetricData",
+        "Resource": "*",
+        "Condition": {"StringEquals": {"cloudwatch:namespace": "Glue"}},
+    }
+    role = iam.create_role(RoleName="metrics", AssumeRolePolicyDocument=trust("glue.amazonaws.com"))["Role"][
+        "Arn"
+    ]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_role_policy(RoleName="metrics", PolicyName="put", PolicyDocument=policy)
+    cloudwatch = clients.client("cloudwatch", role_arn=role, session_name="metrics")
+    for namespace in ("Glue", "Other"):
+        cloudwatch.put_metric_data(Namespace=namespace, MetricData=[{"MetricName": "m", "Value": 1.0}])
+    denied = [
+        line
+        for line in lines(gateway.home / "would_deny.jsonl")
+        if line["caller"].endswith("/metrics/metrics")
+    ]
+    assert len(denied) == 1
