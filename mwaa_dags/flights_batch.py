@@ -195,7 +195,6 @@ with DAG(
             task_display_name="Raw objects are there",
             bucket_name="{{ cfg.buckets.raw }}",
             bucket_key=plan["last_raw_keys"],
-            mode="reschedule",
             pre_execute=Limits("lambda"),
         )
         list(ingested.values()) >> raw_objects
@@ -243,8 +242,10 @@ with DAG(
                 task_display_name=title,
                 job_flow_id=create_cluster.output,
                 step_id=f"{{{{ ti.xcom_pull(task_ids='transform.submit_steps')[{position}] }}}}",
-                # Frees the worker's slot between two looks; the smallest environment has three.
-                mode="reschedule",
+                # Keeps one slot (the smallest environment has three) while a step runs. Rescheduled at short
+                # intervals, a sensor loses a try whenever the executor reports its last look after the
+                # scheduler has queued the next one.
+                mode="poke",
                 pre_execute=Limits("emr"),
             )
             for position, (name, title) in enumerate(

@@ -132,12 +132,12 @@ def test_an_operator_takes_its_poll_interval_and_timeout_from_the_settings(
 @pytest.mark.parametrize(
     ("task_id", "seconds"), [("ingest.raw_objects", 901), ("transform.build_facts", 7201)]
 )
-def test_a_sensor_frees_its_slot_between_looks_and_gives_up_in_time(
+def test_a_sensor_looks_in_its_slot_and_gives_up_in_time(
     flights_batch: dict[str, Any], task_id: str, seconds: int
 ) -> None:
     sensor = task(flights_batch, task_id)
 
-    assert sensor["mode"] == "reschedule"
+    assert sensor["mode"] == "poke"
     assert sensor["limits"]["poke_interval"] == 7
     assert sensor["limits"]["timeout"] == seconds
 
