@@ -13,24 +13,21 @@ from flights.schema import CURATED_FLIGHTS, REJECTED_FLIGHTS
 from flights.spark.days import day_columns
 from flights.spark.rules import reject_reason
 
-SHUFFLE_PARTITIONS = 16
-"""Enough that the months of a year spread over a few cores; a backfill of many years may want more."""
-
 _CSV = {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": "malformed", "escape": '"'}
 
 
-def classify(lines: DataFrame) -> DataFrame:
+def classify(lines: DataFrame, partitions: int = 1) -> DataFrame:
     """Every row of the raw objects, split, with the reason why it is rejected, null if it is not.
 
     `lines` has object_day, source_key, position and line, as `flights.spark.raw.RawObjects` gives them. The
     first line of an object is its header and no row, unless it begins with a digit: then the header is
     missing, and the line a row. Output: the raw columns (trimmed, empty = null), object_day, source_key,
     line, reason. Everything happens within an object, so one shuffle, by month, serves all of it, and its
-    partitions suit `flights.spark.days.replace_days`.
+    `partitions`, of whole months, suit `flights.spark.days.replace_days`.
     """
     in_object = Window.partitionBy("object_month", "source_key").orderBy("position")
     by_month = lines.withColumn("object_month", F.trunc("object_day", "month"))
-    numbered = by_month.repartition(SHUFFLE_PARTITIONS, "object_month").select(
+    numbered = by_month.repartition(partitions, "object_month").select(
         "*",
         F.row_number().over(in_object).alias("number"),
         F.first("line").over(in_object).alias("header_line"),

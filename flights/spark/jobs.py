@@ -59,7 +59,7 @@ def curate_flights(
     one is not, AccountingError if rows got lost.
     """
     objects = RawObjects(spark, raw_zone, "flights", period)
-    classified = classify(objects.lines()).persist()
+    classified = classify(objects.lines(), len(list(period.months()))).persist()
     counts = _counts(classified, objects)
     folder, rejects_folder = f"{curated_zone}/flights", f"{curated_zone}/rejects/flights"
     replace_days(curated(classified), CURATED_FLIGHTS, folder, period)
