@@ -69,7 +69,7 @@ def install() -> Any:
     """Put our services, resource types and identity checks into ministack; return its ASGI app."""
     from ministack import app as ministack_app
 
-    from local import cloudformation, functions, identity, objects, public_parameters, routing
+    from local import cloudformation, functions, identity, objects, public_parameters, routing, s3_answers
 
     loaded = load("local.services") + load("local.resources")
     identity.install()
@@ -78,6 +78,7 @@ def install() -> Any:
     functions.install()
     objects.install()
     public_parameters.install()
+    s3_answers.install()
     log.info("loaded %s", ", ".join(loaded))
     return ministack_app.app
 
