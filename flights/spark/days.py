@@ -11,6 +11,7 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from flights.sources.period import Period
 from flights.sources.raw_objects import partition
+from flights.spark.rows import no_rows
 from flights.spark.storage import Storage, StoredFile
 from flights.tables import Table
 
@@ -78,7 +79,7 @@ def read_days(spark: SparkSession, table: Table, folder: str, period: Period) ->
     """The table's rows of the period's days under `folder`, without the partition columns."""
     paths = paths_to_read(folder, period, files_by_day(spark, folder, period))
     if not paths:
-        return spark.createDataFrame([], table.ddl)
+        return no_rows(spark, table)
     return spark.read.schema(table.ddl).option("recursiveFileLookup", "true").parquet(*paths)
 
 

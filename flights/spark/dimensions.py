@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from functools import reduce
 from operator import add
 
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F  # noqa: N812
 
-from flights import keys, rules, weather
+from flights import rules, weather
 from flights.schema import DIM_DATE, DIM_WEATHER, RAW_WEATHER
 from flights.sources.period import Period
-from flights.spark.keys import surrogate_key, timestamp_part
+from flights.spark.keys import date_key, surrogate_key, timestamp_part
 
 SHUFFLE_PARTITIONS = 4
 
 
 def calendar(spark: SparkSession, period: Period) -> DataFrame:
     """dim_date for all days of the years that the period touches, without the unknown member."""
-    first, last = date(period.start.year, 1, 1), date(period.end.year, 12, 31)
-    days = (first + timedelta(days=n) for n in range((last - first).days + 1))
-    return spark.createDataFrame([_calendar_day(day) for day in days], DIM_DATE.ddl)
+    first, last = F.lit(date(period.start.year, 1, 1)), F.lit(date(period.end.year, 12, 31))
+    day = F.col("full_date")
+    weekday = F.weekday(day) + 1
+    columns = {
+        "date_key": date_key(day),
+        "full_date": day,
+        "year": F.year(day),
+        "quarter": F.quarter(day),
+        "month": F.month(day),
+        "month_name": F.date_format(day, "MMMM"),
+        "day_of_month": F.dayofmonth(day),
+        "day_of_week": weekday,
+        "day_name": F.date_format(day, "EEEE"),
+        "iso_week": F.weekofyear(day),
+        "is_weekend": weekday >= 6,
+    }
+    days = spark.range(0, 1, 1, 1).select(F.explode(F.sequence(first, last)).alias("full_date"))
+    return days.select(*(columns[name].alias(name) for name in DIM_DATE.names))
 
 
 def judge_weather(lines: DataFrame) -> DataFrame:
@@ -56,24 +71,6 @@ def weather_dimension(judged: DataFrame) -> DataFrame:
     hours = valid.select("origin", _hour().alias("time_hour"), *measurements)
     key = surrogate_key(F.col("origin"), timestamp_part(F.col("time_hour"))).alias("weather_key")
     return hours.select(key, *DIM_WEATHER.names[1:])
-
-
-def _calendar_day(day: date) -> tuple[int, date, int, int, int, str, int, int, str, int, bool]:
-    _, week, weekday = day.isocalendar()
-    quarter = (day.month + 2) // 3
-    names = (MONTHS[day.month - 1], DAYS[weekday - 1])
-    return (
-        *(keys.date_key(day), day, day.year, quarter, day.month, names[0], day.day, weekday, names[1], week),
-        weekday >= 6,
-    )
-
-
-MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-"""Not strftime's names: those depend on the machine's language."""
 
 
 def _hour() -> Column:

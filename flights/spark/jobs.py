@@ -37,8 +37,8 @@ from flights.spark.reference import (
     dimension,
     judge,
     read_reference,
-    unknown_member,
 )
+from flights.spark.rows import unknown_member
 from flights.spark.storage import Storage
 
 

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from flights.errors import UnreadableObjectError
 from flights.rules import DUPLICATE
-from flights.schema import DIM_AIRCRAFT, DIM_AIRLINE, DIM_AIRPORT, UNKNOWN_KEY
+from flights.schema import DIM_AIRCRAFT, DIM_AIRLINE, DIM_AIRPORT
 from flights.spark.keys import surrogate_key
 from flights.tables import Table
 
@@ -109,7 +109,7 @@ def judge(rows: DataFrame, reference: Reference) -> DataFrame:
 
 
 def dimension(judged: DataFrame, reference: Reference) -> DataFrame:
-    """The valid rows as the dimension's rows, sorted by business key, without the unknown member."""
+    """The valid rows as the dimension's rows, without the unknown member."""
     spark = judged.sparkSession
     expressions = {name: F.col(source) for name, source in reference.columns.items()}
     if "time_zone" in expressions:
@@ -120,13 +120,7 @@ def dimension(judged: DataFrame, reference: Reference) -> DataFrame:
     ]
     key = surrogate_key(F.col(reference.key)).alias(reference.table.key[0])
     valid = judged.where(F.col("reason").isNull())
-    return valid.select(*typed).select(key, *reference.table.names[1:]).orderBy(reference.key)
-
-
-def unknown_member(spark: SparkSession, table: Table, values: Mapping[str, Any]) -> DataFrame:
-    """The one row with key −1; columns that are not in `values` are null."""
-    row = {**dict.fromkeys(table.names), **values, table.key[0]: UNKNOWN_KEY}
-    return spark.createDataFrame([tuple(row[name] for name in table.names)], table.ddl)
+    return valid.select(*typed).select(key, *reference.table.names[1:])
 
 
 def _text(name: str) -> Column:

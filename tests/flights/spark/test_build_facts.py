@@ -193,7 +193,7 @@ def test_fails_when_curated_flights_are_not_those_that_were_counted(spark: Spark
     lake.put_flights(JANUARY_1, [])
     curate_flights(spark, lake.raw, lake.curated, DAY, "correction")
 
-    with pytest.raises(AccountingError, match="wrote 6 flights in run r .* but build_facts read 3"):
+    with pytest.raises(AccountingError, match=r"wrote 6 flights in run r .* but build_facts read 3"):
         build_facts(spark, lake.curated, lake.warehouse, PERIOD, "r")
 
 
