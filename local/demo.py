@@ -57,6 +57,7 @@ def run(console: Console) -> int:
         runs = run_pipeline(stages, YEAR)
         with stages.stage("summary", "Counting rows where they lie"):
             found = summarise(stages.seconds, runs)
+        runtime.mark_finished()
         with stages.stage("report", "Drawing the report"):
             report.write(found, FOLDER)
     finally:
@@ -91,6 +92,7 @@ def keep_up(stages: Stages) -> None:
     if not runtime.has_state():
         bring_up(stages)
         run_pipeline(stages, THREE_DAYS)
+        runtime.mark_finished()
         return
     with stages.stage("start", "Starting the embedded AWS with the last run's state"):
         runtime.start(fresh=False)
@@ -175,8 +177,8 @@ def problems(found: dict[str, Any]) -> list[str]:
             f"{counted.get('fact_flight')}."
         )
     for stage in found["accounting"]:
-        main = next(iter(stage["written"].values()), 0)
-        if stage["read"] != main + sum(stage["rejected"].values()):
+        written = sum(stage["written"].get(table, 0) for table in stage["main"])
+        if stage["read"] != written + sum(stage["rejected"].values()):
             wrong.append(f"Stage {stage['stage']} of {stage['run_key']} lost rows: {json.dumps(stage)}")
     return wrong
 

@@ -81,8 +81,17 @@ def stop() -> list[str]:
 
 
 def has_state() -> bool:
-    """Whether a stopped embedded AWS left a state that a start can go on from."""
-    return (home() / "state").is_dir()
+    """Whether a stopped embedded AWS left the state of a finished run, that a start can go on from."""
+    return _finished().exists() and (home() / "state").is_dir()
+
+
+def mark_finished() -> None:
+    """Note that the pipeline has run through, so that its state is worth starting from again."""
+    _finished().touch()
+
+
+def _finished() -> Path:
+    return home() / "finished"
 
 
 def running() -> bool:
