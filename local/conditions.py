@@ -38,6 +38,14 @@ def passed_roles(key: str, request: Request) -> Iterator[tuple[str, str]]:
             yield _role_arn(request, name), "ec2.amazonaws.com"
 
 
+def log_stream(arn: str, body: bytes) -> str:
+    """ARN that a call about a log stream is held against, from its group's: …:log-group:<g>:log-stream:<s>."""
+    found = re.search(rb'"logStreamName"\s*:\s*"([^"]+)"', body)
+    if found is None or ":log-group:" not in arn or arn.endswith(":*"):
+        return arn
+    return f"{arn}:log-stream:{found[1].decode()}"
+
+
 def metric_namespace(body: bytes) -> Context:
     """cloudwatch:namespace of a PutMetricData call in any of its three encodings."""
     text = body.decode("latin-1")

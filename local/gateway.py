@@ -69,13 +69,23 @@ def install() -> Any:
     """Put our services, resource types and identity checks into ministack; return its ASGI app."""
     from ministack import app as ministack_app
 
-    from local import cloudformation, functions, identity, objects, public_parameters, routing, s3_answers
+    from local import (
+        cloudformation,
+        functions,
+        identity,
+        managed_policies,
+        objects,
+        public_parameters,
+        routing,
+        s3_answers,
+    )
 
     loaded = load("local.services") + load("local.resources")
     identity.install()
     routing.install()
     cloudformation.install()
     functions.install()
+    managed_policies.install()
     objects.install()
     public_parameters.install()
     s3_answers.install()

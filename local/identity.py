@@ -18,7 +18,7 @@ from ministack import app as ministack_app
 from ministack.core import iam_actions, iam_evaluator, responses
 from ministack.services import sts
 
-from local.conditions import OWN_USER_ID, conditions, metric_namespace, passed_roles
+from local.conditions import OWN_USER_ID, conditions, log_stream, metric_namespace, passed_roles
 from local.layout import home
 from local.services.service import SERVICES, Request
 
@@ -168,7 +168,8 @@ def _name_resources() -> None:
         ours = SERVICES.get(service)
         matched = ours.match(method, path, headers, body, query) if ours else None
         if ours is None or matched is None:
-            return extract(service, method, path, headers, body, query, region, account)
+            named = extract(service, method, path, headers, body, query, region, account)
+            return log_stream(named, body) if service == "logs" else named
         operation, uri_params, http = matched
         try:
             params = ours.parse(operation, uri_params, http)

@@ -53,7 +53,10 @@ class Group(ResourceType):
         iam.delete_group(GroupName=physical_id)
 
     def describe(self, physical_id: str) -> dict[str, Any]:
-        return dict(client("iam").get_group(GroupName=physical_id)["Group"])
+        iam = client("iam")
+        attached = iam.list_attached_group_policies(GroupName=physical_id)["AttachedPolicies"]
+        found = iam.get_group(GroupName=physical_id)["Group"]
+        return {**found, "ManagedPolicyArns": [one["PolicyArn"] for one in attached]}
 
 
 @extend("AWS::IAM::ManagedPolicy")

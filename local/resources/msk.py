@@ -59,7 +59,12 @@ class Configuration(ResourceType):
         number = found["LatestRevision"]["Revision"]
         latest = kafka.describe_configuration_revision(Arn=physical_id, Revision=number)
         properties = latest["ServerProperties"].decode()
-        return {**found, "KafkaVersionsList": found["KafkaVersions"], "ServerProperties": properties}
+        return {
+            **found,
+            "Description": latest["Description"],
+            "KafkaVersionsList": found["KafkaVersions"],
+            "ServerProperties": properties,
+        }
 
 
 @resource_type("AWS::MSK::Cluster")

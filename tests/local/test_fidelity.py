@@ -114,7 +114,7 @@ CHANGES = {
 }
 """Resource type → a change of one of its properties; None where every change replaces the resource."""
 
-REPLACED = {"AWS::Athena::NamedQuery", "AWS::EC2::SecurityGroupEgress", "AWS::EC2::SecurityGroupIngress"}
+REPLACED = {"AWS::Athena::NamedQuery"}
 """Types of which the change here makes a new physical resource."""
 
 

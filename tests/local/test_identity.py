@@ -158,3 +158,42 @@ def test_condition_keys_of_a_service_are_evaluated(gateway):
         if line["caller"].endswith("/metrics/metrics")
     ]
     assert len(denied) == 1
+
+
+def test_a_policy_on_a_log_groups_arn_covers_its_streams(gateway):
+    iam, logs = gateway.client("iam"), gateway.client("logs")
+    logs.create_log_group(logGroupName="/refstack/test")
+    arn = "arn:aws:logs:us-east-1:000000000000:log-group:/refstack/test:*"
+    statement = {"Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": arn}
+    role = iam.create_role(RoleName="writer", AssumeRolePolicyDocument=trust("glue.amazonaws.com"))["Role"][
+        "Arn"
+    ]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_role_policy(RoleName="writer", PolicyName="write", PolicyDocument=policy)
+    writer = clients.client("logs", role_arn=role, session_name="writer")
+    for group in ("/refstack/test", "/refstack/other"):
+        if group.endswith("other"):
+            logs.create_log_group(logGroupName=group)
+        writer.create_log_stream(logGroupName=group, logStreamName="s")
+    denied = [
+        line for line in lines(gateway.home / "would_deny.jsonl") if line["caller"].endswith("/writer/writer")
+    ]
+    assert [line["resource"].partition("log-group:")[2] for line in denied] == [
+        "/refstack/other:log-stream:s"
+    ]
+
+
+def test_aws_managed_policies_have_their_real_documents(gateway):
+    iam = gateway.client("iam")
+    arn = "arn:aws:iam::aws:policy/service-role/AmazonEMRServicePolicy_v2"
+    role = iam.create_role(RoleName="emr", AssumeRolePolicyDocument=trust("elasticmapreduce.amazonaws.com"))[
+        "Role"
+    ]
+    iam.attach_role_policy(RoleName="emr", PolicyArn=arn)
+    ec2 = clients.client("ec2", role_arn=role["Arn"], session_name="emr")
+    ec2.describe_subnets()
+    ec2.create_vpc(CidrBlock="10.8.0.0/16")
+    denied = [
+        line for line in lines(gateway.home / "would_deny.jsonl") if line["caller"].endswith("/emr/emr")
+    ]
+    assert [line["action"] for line in denied] == ["ec2:CreateVpc"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from local.resources.described.describer import describer, only
-from local.resources.provisioner import Properties
+from local.resources.provisioner import TYPES, Properties
 from local.services.clients import client
 
 
@@ -45,6 +45,14 @@ def managed_policy(physical_id: str, props: Properties) -> dict[str, Any]:
         "Groups": [one["GroupName"] for one in entities["PolicyGroups"]],
         "Roles": [one["RoleName"] for one in entities["PolicyRoles"]],
     }
+
+
+@describer("AWS::IAM::Group")
+def group(physical_id: str, props: Properties) -> dict[str, Any]:
+    found = TYPES["AWS::IAM::Group"].describe(physical_id)
+    # Managed policies that name the group attach themselves to it beside those that it names.
+    wanted = set(props.get("ManagedPolicyArns", []))
+    return {**found, "ManagedPolicyArns": [arn for arn in found["ManagedPolicyArns"] if arn in wanted]}
 
 
 @describer("AWS::KMS::Key")
