@@ -39,7 +39,7 @@ def passed_roles(key: str, request: Request) -> Iterator[tuple[str, str]]:
 
 
 def log_stream(arn: str, body: bytes) -> str:
-    """ARN that a call about a log stream is held against, from its group's: …:log-group:<g>:log-stream:<s>."""
+    """ARN that a call about a log stream is held against, from its group's: …:log-stream:<name>."""
     found = re.search(rb'"logStreamName"\s*:\s*"([^"]+)"', body)
     if found is None or ":log-group:" not in arn or arn.endswith(":*"):
         return arn

@@ -82,3 +82,26 @@ def test_deleting_a_stack_deletes_its_resources(gateway):
     assert ec2.describe_addresses()["Addresses"] == []
     assert [one["GroupName"] for one in iam.list_groups()["Groups"]] == []
     assert iam.list_instance_profiles()["InstanceProfiles"] == []
+
+
+def test_ref_of_a_secret_is_its_arn_before_and_after_an_update(gateway):
+    secret = {"Type": "AWS::SecretsManager::Secret", "Properties": {"Name": "by/arn", "SecretString": "a"}}
+    assert deploy(gateway, "secret", {"Secret": secret})[0] == "CREATE_COMPLETE"
+    secrets, cloudformation = gateway.client("secretsmanager"), gateway.client("cloudformation")
+
+    def physical_id():
+        [resource] = cloudformation.describe_stack_resources(StackName="secret")["StackResources"]
+        return resource["PhysicalResourceId"]
+
+    arn = secrets.describe_secret(SecretId="by/arn")["ARN"]
+    assert physical_id() == arn
+    secret["Properties"]["SecretString"] = "b"
+    cloudformation.update_stack(
+        StackName="secret", TemplateBody=json.dumps({"Resources": {"Secret": secret}})
+    )
+    cloudformation.get_waiter("stack_update_complete").wait(StackName="secret", WaiterConfig={"Delay": 1})
+    assert physical_id() == arn
+    assert secrets.get_secret_value(SecretId=arn)["SecretString"] == "b"
+    cloudformation.delete_stack(StackName="secret")
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName="secret", WaiterConfig={"Delay": 1})
+    assert [one for one in secrets.list_secrets()["SecretList"] if one["Name"] == "by/arn"] == []
