@@ -138,9 +138,8 @@ def _nice(largest: float) -> float:
     if largest <= 0:
         return 1.0
     power = 10 ** math.floor(math.log10(largest))
-    return float(
-        next(step * power for step in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if step * power >= largest)
-    )
+    steps = (step * power for step in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10))
+    return float(next((step for step in steps if step >= largest), largest))
 
 
 def _short(value: float) -> str:

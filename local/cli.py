@@ -33,9 +33,12 @@ def demo() -> None:
 @app.command()
 def up() -> None:
     """Start the embedded AWS with ENV=dev deployed and keep it running, with the last demo's state if any."""
-    stages = demo_job.Stages(console)
+    if runtime.running():
+        raise UserFacingError(
+            "The embedded AWS is already up. `make status` tells where, `make down` stops it."
+        )
     try:
-        demo_job.keep_up(stages)
+        demo_job.keep_up(demo_job.Stages(console))
     except BaseException:
         runtime.stop()
         raise

@@ -49,6 +49,10 @@ class Stages:
 
 def run(console: Console) -> int:
     """Run the demo from an empty embedded AWS to the report; the exit code."""
+    if runtime.running():
+        raise UserFacingError(
+            "The embedded AWS is already up, and the demo needs a fresh one. Run `make down` first."
+        )
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     stages = Stages(console)

@@ -21,19 +21,23 @@ FINISHED = {"success", "failed"}
 
 @dataclass(frozen=True)
 class Run:
-    """A range of dates (ISO, inclusive) that one DAG run loads, and the logical date it stands for."""
+    """A range of dates (ISO, inclusive) that one DAG run loads.
+
+    `hour` tells repeats of the same range apart: no two runs of a DAG have the same logical date.
+    """
 
     start: str
     end: str
+    hour: int = 0
 
     @property
     def run_id(self) -> str:
         """The DAG run's id: short, because InvokeRestApi takes paths of at most 64 characters."""
-        return f"demo__{self.end}"
+        return f"demo__{self.end}T{self.hour:02}"
 
     @property
     def logical_date(self) -> str:
-        return f"{self.end}T00:00:00Z"
+        return f"{self.end}T{self.hour:02}:00:00Z"
 
     @property
     def label(self) -> str:

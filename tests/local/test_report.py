@@ -1,0 +1,85 @@
+"""The report: self-contained, and every chart drawn from the numbers it is given."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local import charts, report
+from local.charts import Bar
+
+SVG = "{http://www.w3.org/2000/svg}"
+AMOUNTS = st.floats(min_value=0, max_value=1e9, allow_nan=False)
+ANSWERS: dict[str, list[dict[str, Any]]] = {
+    report.BY_MONTH: [{"month": 1, "name": "January", "flights": 27004, "delay": 10.0, "cancelled": 521}],
+    report.BY_AIRLINE: [{"name": "Fly & <b>Sons", "flights": 10, "delay": -1.5, "late": 20.0}],
+    report.BY_AIRPORT: [{"airport": "BOS", "name": "Logan", "flights": 10, "delay": 2.0}],
+    report.BY_HOUR: [{"weekday": 1, "hour": 5, "delay": 0.5}, {"weekday": 7, "hour": 21, "delay": 24.0}],
+    report.BY_WEATHER: [{"band": "4 fair", "flights": 10, "delay": 9.0, "cancelled": 1.0}],
+}
+FOUND = {
+    "ok": True,
+    "problems": [],
+    "rows": {"raw_flights": 5, "curated_flights": 4, "fact_flight": 4},
+    "rejects": {"duplicate": 1},
+    "stacks": [{"name": "refstack-dev-lake", "status": "CREATE_COMPLETE", "resources": 11}],
+    "dag_runs": [{"dag_id": "flights_batch", "logical_date": "2013-12-31T00:00:00Z", "state": "success"}],
+    "seconds": {"deploy": 40.5},
+    "iam": {"would_deny": 3},
+}
+
+
+@pytest.fixture
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(report, "query", ANSWERS.__getitem__)
+    return report.write(FOUND, tmp_path).read_text()
+
+
+def test_the_page_asks_the_network_for_nothing(page: str) -> None:
+    assert not re.search(r"""(src|href)\s*=|@import|url\(|https?://""", page)
+    assert "<script" not in page
+
+
+def test_the_page_shows_the_accounting_and_the_verdict(page: str) -> None:
+    assert "Every row is accounted for." in page
+    assert "1 rejected with a reason" in page
+    assert "would have denied: 3" in page
+    assert "27,004 flights" in page
+
+
+def test_names_from_the_data_are_escaped(page: str) -> None:
+    assert "Fly &amp; &lt;b&gt;Sons" in page
+
+
+def test_problems_are_told_instead_of_the_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "query", ANSWERS.__getitem__)
+    wrong = {**FOUND, "ok": False, "problems": ["5 raw flights are not 4 curated and 0 rejected ones."]}
+    page = report.write(wrong, tmp_path).read_text()
+    assert "5 raw flights are not 4 curated" in page
+    assert "Every row is accounted for." not in page
+
+
+@given(st.lists(AMOUNTS, min_size=1, max_size=24))
+def test_a_bar_is_as_tall_as_its_value(values: list[float]) -> None:
+    chart = ElementTree.fromstring(
+        charts.columns([Bar(str(i), value) for i, value in enumerate(values)], value_unit="flights").replace(
+            "<svg ", '<svg xmlns="http://www.w3.org/2000/svg" '
+        )
+    )
+    heights = [float(bar.attrib["height"]) for bar in chart.iter(f"{SVG}rect")]
+    assert len(heights) == len(values)
+    tallest, largest = max(heights), max(values)
+    for height, value in zip(heights, values, strict=True):
+        expected = tallest * value / largest if largest else 0
+        assert abs(height - expected) <= 0.2
+
+
+@given(AMOUNTS)
+def test_axes_end_on_a_round_number_that_holds_the_largest_value(largest: float) -> None:
+    assert charts._nice(largest) >= largest
