@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from flights.accounting import Accounting, accounting_key
@@ -145,7 +146,7 @@ def _counts(judged: DataFrame, objects: RawObjects | None = None) -> dict[str | 
     """Rows by reason, None for valid ones. The first action on the raw objects: a damaged one shows here."""
     try:
         return {row["reason"]: row["count"] for row in judged.groupBy("reason").count().collect()}
-    except Py4JJavaError as error:
+    except (Py4JJavaError, PySparkException) as error:
         if objects is not None and (damaged := objects.damaged()) is not None:
             raise damaged from error
         raise

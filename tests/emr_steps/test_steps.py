@@ -9,6 +9,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
@@ -21,6 +22,15 @@ from tests.flights.spark.lake import JANUARY_1, Lake, flight, hour
 pytestmark = pytest.mark.spark
 
 ROOT = Path(__file__).parents[2]
+ARROW = {
+    "string": "string",
+    "int": "int32",
+    "bigint": "int64",
+    "double": "double",
+    "boolean": "bool",
+    "date": "date32[day]",
+    "timestamp": "timestamp[ns]",  # INT96, which Redshift reads as TIMESTAMP
+}
 DAY = Period(JANUARY_1, JANUARY_1)
 
 
@@ -50,7 +60,13 @@ def test_deliver_every_table_of_the_star_schema(one_day: Lake) -> None:
 
     warehouse = one_day.root / "warehouse"
     for table in STAR:
-        assert list((warehouse / table.name / "run=r").glob("*.parquet")), table.name
+        files = list((warehouse / table.name / "run=r").glob("*.parquet"))
+        assert files, table.name
+        for file in files:
+            schema = pq.read_schema(file)
+            assert [(field.name, str(field.type)) for field in schema] == [
+                (column.name, ARROW[column.type]) for column in table.columns
+            ]
     accounting = json.loads((warehouse / "accounting" / "build_facts" / "r.json").read_text())
     assert (accounting["read"], accounting["written"]["fact_flight"]) == (2, 2)
 
@@ -93,5 +109,6 @@ def test_run_from_a_zip(one_day: Lake, tmp_path: Path) -> None:
     )
 
     assert done.returncode != 0
-    assert "build_facts failed: There is no dim_airline of run r" in done.stderr
-    assert "Traceback" not in done.stderr
+    said = done.stdout + done.stderr
+    assert "build_facts failed: There is no dim_airline of run r" in said
+    assert "Traceback" not in said
