@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextvars
 import json
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -28,6 +29,9 @@ _conditions: contextvars.ContextVar[dict[str, Any] | None] = contextvars.Context
     "conditions", default=None
 )
 _passed: contextvars.ContextVar[tuple[tuple[str, str], ...]] = contextvars.ContextVar("passed", default=())
+
+
+POLICY_VARIABLE = re.compile(r"\$\{([a-zA-Z-]+:[^}]+)\}")
 
 
 class Journal:
@@ -54,6 +58,7 @@ def install() -> None:
     _name_resources()
     _let_services_assume_roles()
     _count_loopback_as_encrypted()
+    _fill_policy_variables()
 
 
 def call_context() -> tuple[str, str, str, str]:
@@ -149,6 +154,23 @@ def _count_loopback_as_encrypted() -> None:
     """Evaluate aws:SecureTransport as on AWS' own endpoints, reached by TLS, not as on plain loopback."""
     pin = ministack_app.pin_request_origin
     ministack_app.pin_request_origin = lambda address, _encrypted: pin(address, True)
+
+
+def _fill_policy_variables() -> None:
+    """Put the call's own values for `${aws:userid}` and the like in the conditions of policies."""
+    met, resolve = iam_evaluator._conditions_met, iam_evaluator._resolve_condition_key
+
+    def with_variables(conditions: dict[str, Any], context: Any) -> bool:
+        def filled(value: Any) -> Any:
+            if isinstance(value, str):
+                return POLICY_VARIABLE.sub(lambda found: str(resolve(found[1], context) or found[0]), value)
+            if isinstance(value, list):
+                return [filled(each) for each in value]
+            return {key: filled(each) for key, each in value.items()} if isinstance(value, dict) else value
+
+        return bool(met(filled(conditions), context))
+
+    iam_evaluator._conditions_met = with_variables
 
 
 def _name_resources() -> None:

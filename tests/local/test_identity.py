@@ -197,3 +197,24 @@ def test_aws_managed_policies_have_their_real_documents(gateway):
         line for line in lines(gateway.home / "would_deny.jsonl") if line["caller"].endswith("/emr/emr")
     ]
     assert [line["action"] for line in denied] == ["ec2:CreateVpc"]
+
+
+def test_a_policy_variable_stands_for_the_callers_own_value(gateway):
+    iam = gateway.client("iam")
+    own, other = "${aws:userid}", "nobody"
+    for name, value in (("owner", own), ("stranger", other)):
+        condition = {"StringEquals": {"aws:userid": value}}
+        statement = {
+            "Effect": "Allow",
+            "Action": "ssm:DescribeParameters",
+            "Resource": "*",
+            "Condition": condition,
+        }
+        made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust("glue.amazonaws.com"))["Role"]
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_role_policy(RoleName=name, PolicyName="describe", PolicyDocument=policy)
+        clients.client("ssm", role_arn=made["Arn"], session_name=name).describe_parameters()
+    denied = [
+        line["caller"] for line in lines(gateway.home / "would_deny.jsonl") if "ssm:Desc" in line["action"]
+    ]
+    assert [caller.rpartition("/")[2] for caller in denied] == ["stranger"]

@@ -24,6 +24,8 @@ SIGNATURES = {
     "ministack.core.iam_evaluator": {
         "enforce": ["access_key_id", "iam_action", "service", "region", "resource_arn", "service_context"],
         "evaluate_trust_policy": ["trust_doc", "caller_arn", "ctx"],
+        "_conditions_met": ["conditions", "ctx"],
+        "_resolve_condition_key": ["key", "ctx"],
         "caller_arn": [],
     },
     "ministack.core.iam_actions": {
