@@ -1,4 +1,4 @@
-"""MSK's control API: clusters (v1 and v2), configurations, topics. No broker stands behind it yet.
+"""MSK's control API: clusters, v1 and v2. No broker stands behind it yet.
 
 Clusters are ACTIVE at once and described as they were asked for; their bootstrap addresses are shaped as MSK
 shapes them, but nothing listens there.
@@ -16,8 +16,7 @@ from local.services.service import Request, Service, ServiceError
 service = Service("kafka", validation_error="BadRequestException")
 
 _clusters = service.state("clusters")
-_configurations = service.state("configurations")
-_topics = service.state("topics")
+topics = service.state("topics")
 
 _VERSIONS = ("3.6.0", "3.7.x", "3.7.x.kraft", "3.8.x", "3.8.x.kraft", "3.9.x", "3.9.x.kraft", "4.0.x.kraft")
 
@@ -44,13 +43,13 @@ def create_cluster(request: Request) -> dict[str, Any]:
 @service.operation("DescribeClusterV2")
 def describe_cluster_v2(request: Request) -> dict[str, Any]:
     """One cluster of either kind."""
-    return {"ClusterInfo": _info_v2(_cluster(request))}
+    return {"ClusterInfo": _info_v2(cluster_of(request))}
 
 
 @service.operation("DescribeCluster")
 def describe_cluster(request: Request) -> dict[str, Any]:
     """One provisioned cluster, as the first API describes it."""
-    cluster = _cluster(request)
+    cluster = cluster_of(request)
     return {"ClusterInfo": {**_info_v2(cluster), **_provisioned(cluster)}}
 
 
@@ -70,17 +69,17 @@ def list_clusters(request: Request) -> dict[str, Any]:
 @service.operation("DeleteCluster")
 def delete_cluster(request: Request) -> dict[str, Any]:
     """Forget a cluster and its topics."""
-    cluster = _cluster(request)
+    cluster = cluster_of(request)
     del _clusters[cluster["arn"]]
-    for arn in [arn for arn, topic in _topics.items() if topic["cluster"] == cluster["arn"]]:
-        del _topics[arn]
+    for arn in [arn for arn, topic in topics.items() if topic["cluster"] == cluster["arn"]]:
+        del topics[arn]
     return {"ClusterArn": cluster["arn"], "State": "DELETING"}
 
 
 @service.operation("GetBootstrapBrokers")
 def get_bootstrap_brokers(request: Request) -> dict[str, Any]:
     """Addresses of a cluster's brokers, for the ways to authenticate that it has."""
-    cluster = _cluster(request)
+    cluster = cluster_of(request)
     host = f"boot-{cluster['arn'].rpartition('/')[2][:8]}"
     if cluster["kind"] == "SERVERLESS":
         return {
@@ -111,7 +110,7 @@ def get_bootstrap_brokers(request: Request) -> dict[str, Any]:
 @service.operation("ListNodes")
 def list_nodes(request: Request) -> dict[str, Any]:
     """The broker nodes of a provisioned cluster."""
-    cluster = _cluster(request)
+    cluster = cluster_of(request)
     details = cluster["details"]
     subnets = details.get("BrokerNodeGroupInfo", {}).get("ClientSubnets", [])
     nodes = [
@@ -136,7 +135,7 @@ def _updates(*members: str) -> Any:
     """A handler that changes members of a provisioned cluster's details."""
 
     def update(request: Request) -> dict[str, Any]:
-        cluster = _cluster(request)
+        cluster = cluster_of(request)
         if request.params.get("CurrentVersion") not in (None, cluster["version"]):
             raise _bad_request("The cluster has another current version", "currentVersion")
         for member in members:
@@ -157,7 +156,7 @@ service.operation("UpdateClusterConfiguration")(_updates("ConfigurationInfo"))
 @service.operation("UpdateBrokerCount")
 def update_broker_count(request: Request) -> dict[str, Any]:
     """Change the number of brokers."""
-    cluster = _cluster(request)
+    cluster = cluster_of(request)
     cluster["details"]["NumberOfBrokerNodes"] = request.params["TargetNumberOfBrokerNodes"]
     return dict(_updates()(request))
 
@@ -165,7 +164,9 @@ def update_broker_count(request: Request) -> dict[str, Any]:
 @service.operation("UpdateBrokerType")
 def update_broker_type(request: Request) -> dict[str, Any]:
     """Change the brokers' instance type."""
-    _cluster(request)["details"]["BrokerNodeGroupInfo"]["InstanceType"] = request.params["TargetInstanceType"]
+    cluster_of(request)["details"]["BrokerNodeGroupInfo"]["InstanceType"] = request.params[
+        "TargetInstanceType"
+    ]
     return dict(_updates()(request))
 
 
@@ -173,7 +174,7 @@ def update_broker_type(request: Request) -> dict[str, Any]:
 def update_broker_storage(request: Request) -> dict[str, Any]:
     """Grow the brokers' disks, in GiB."""
     size = request.params["TargetBrokerEBSVolumeInfo"][0]["VolumeSizeGB"]
-    storage = _cluster(request)["details"]["BrokerNodeGroupInfo"].setdefault("StorageInfo", {})
+    storage = cluster_of(request)["details"]["BrokerNodeGroupInfo"].setdefault("StorageInfo", {})
     storage.setdefault("EbsStorageInfo", {})["VolumeSize"] = size
     return dict(_updates()(request))
 
@@ -181,138 +182,8 @@ def update_broker_storage(request: Request) -> dict[str, Any]:
 @service.operation("UpdateClusterKafkaVersion")
 def update_cluster_kafka_version(request: Request) -> dict[str, Any]:
     """Change the Kafka version."""
-    _cluster(request)["details"]["KafkaVersion"] = request.params["TargetKafkaVersion"]
+    cluster_of(request)["details"]["KafkaVersion"] = request.params["TargetKafkaVersion"]
     return dict(_updates("ConfigurationInfo")(request))
-
-
-@service.operation("CreateConfiguration")
-def create_configuration(request: Request) -> dict[str, Any]:
-    """Make a configuration with its first revision."""
-    params = request.params
-    if any(one["name"] == params["Name"] for one in _configurations.values()):
-        raise ServiceError("ConflictException", f"A configuration {params['Name']} exists")
-    arn = f"arn:aws:kafka:{request.region}:{request.account}:configuration/{params['Name']}/{uuid.uuid4()}-1"
-    _configurations[arn] = {
-        "arn": arn,
-        "name": params["Name"],
-        "created": datetime.now(UTC),
-        "description": params.get("Description", ""),
-        "kafka_versions": params.get("KafkaVersions", []),
-        "revisions": [_revision(1, params)],
-    }
-    return _configuration_info(_configurations[arn])
-
-
-@service.operation("UpdateConfiguration")
-def update_configuration(request: Request) -> dict[str, Any]:
-    """Add a revision to a configuration."""
-    found = _configuration(request)
-    found["revisions"].append(_revision(len(found["revisions"]) + 1, request.params))
-    return {"Arn": found["arn"], "LatestRevision": _revision_info(found["revisions"][-1])}
-
-
-@service.operation("DescribeConfiguration")
-def describe_configuration(request: Request) -> dict[str, Any]:
-    """One configuration."""
-    return _configuration_info(_configuration(request))
-
-
-@service.operation("DescribeConfigurationRevision")
-def describe_configuration_revision(request: Request) -> dict[str, Any]:
-    """One revision of a configuration, with its properties."""
-    found = _configuration(request)
-    number = request.params["Revision"]
-    if not 1 <= number <= len(found["revisions"]):
-        raise ServiceError("NotFoundException", f"There is no revision {number}")
-    revision = found["revisions"][number - 1]
-    return {"Arn": found["arn"], **_revision_info(revision), "ServerProperties": revision["properties"]}
-
-
-@service.operation("ListConfigurations")
-def list_configurations(request: Request) -> dict[str, Any]:
-    """All configurations."""
-    return {"Configurations": [_configuration_info(one) for one in _configurations.values()]}
-
-
-@service.operation("ListConfigurationRevisions")
-def list_configuration_revisions(request: Request) -> dict[str, Any]:
-    """All revisions of a configuration."""
-    return {"Revisions": [_revision_info(one) for one in _configuration(request)["revisions"]]}
-
-
-@service.operation("DeleteConfiguration")
-def delete_configuration(request: Request) -> dict[str, Any]:
-    """Forget a configuration."""
-    found = _configuration(request)
-    del _configurations[found["arn"]]
-    return {"Arn": found["arn"], "State": "DELETING"}
-
-
-@service.operation("CreateTopic")
-def create_topic(request: Request) -> dict[str, Any]:
-    """Remember a topic of a cluster."""
-    cluster = _cluster(request)
-    params = request.params
-    arn = f"{cluster['arn'].replace(':cluster/', ':topic/')}/{params['TopicName']}"
-    if arn in _topics:
-        raise ServiceError("TopicExistsException", f"The topic {params['TopicName']} exists")
-    _topics[arn] = {
-        "cluster": cluster["arn"],
-        "name": params["TopicName"],
-        "partitions": params["PartitionCount"],
-        "replication": params["ReplicationFactor"],
-        "configs": params.get("Configs"),
-    }
-    return {"TopicArn": arn, "TopicName": params["TopicName"], "Status": "ACTIVE"}
-
-
-@service.operation("DescribeTopic")
-def describe_topic(request: Request) -> dict[str, Any]:
-    """One topic."""
-    arn, topic = _topic(request)
-    return {
-        "TopicArn": arn,
-        "TopicName": topic["name"],
-        "PartitionCount": topic["partitions"],
-        "ReplicationFactor": topic["replication"],
-        "Configs": topic["configs"],
-        "Status": "ACTIVE",
-    }
-
-
-@service.operation("UpdateTopic")
-def update_topic(request: Request) -> dict[str, Any]:
-    """Add partitions to a topic, or change its configuration."""
-    arn, topic = _topic(request)
-    topic["partitions"] = request.params.get("PartitionCount", topic["partitions"])
-    topic["configs"] = request.params.get("Configs", topic["configs"])
-    return {"TopicArn": arn, "TopicName": topic["name"], "Status": "ACTIVE"}
-
-
-@service.operation("DeleteTopic")
-def delete_topic(request: Request) -> dict[str, Any]:
-    """Forget a topic."""
-    arn, topic = _topic(request)
-    del _topics[arn]
-    return {"TopicArn": arn, "TopicName": topic["name"], "Status": "DELETING"}
-
-
-@service.operation("ListTopics")
-def list_topics(request: Request) -> dict[str, Any]:
-    """The topics of a cluster."""
-    arn = _cluster(request)["arn"]
-    return {
-        "Topics": [
-            {
-                "TopicArn": topic_arn,
-                "TopicName": topic["name"],
-                "PartitionCount": topic["partitions"],
-                "ReplicationFactor": topic["replication"],
-            }
-            for topic_arn, topic in _topics.items()
-            if topic["cluster"] == arn
-        ]
-    }
 
 
 @service.operation("TagResource")
@@ -397,27 +268,13 @@ def _listed(request: Request) -> list[dict[str, Any]]:
     ]
 
 
-def _cluster(request: Request) -> dict[str, Any]:
+def cluster_of(request: Request) -> dict[str, Any]:
+    """The cluster that the call names."""
     arn = request.params["ClusterArn"]
     if arn not in _clusters:
         raise ServiceError("NotFoundException", f"The cluster {arn} does not exist")
     found: dict[str, Any] = _clusters[arn]
     return found
-
-
-def _configuration(request: Request) -> dict[str, Any]:
-    arn = request.params["Arn"]
-    if arn not in _configurations:
-        raise ServiceError("NotFoundException", f"The configuration {arn} does not exist")
-    found: dict[str, Any] = _configurations[arn]
-    return found
-
-
-def _topic(request: Request) -> tuple[str, dict[str, Any]]:
-    arn = f"{_cluster(request)['arn'].replace(':cluster/', ':topic/')}/{request.params['TopicName']}"
-    if arn not in _topics:
-        raise ServiceError("NotFoundException", f"The topic {request.params['TopicName']} does not exist")
-    return arn, _topics[arn]
 
 
 def _tagged(request: Request) -> dict[str, str]:
@@ -426,35 +283,6 @@ def _tagged(request: Request) -> dict[str, str]:
         raise ServiceError("NotFoundException", f"{arn} does not exist")
     found: dict[str, str] = _clusters[arn]["tags"]
     return found
-
-
-def _revision(number: int, params: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "number": number,
-        "created": datetime.now(UTC),
-        "description": params.get("Description", ""),
-        "properties": params["ServerProperties"],
-    }
-
-
-def _revision_info(revision: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "Revision": revision["number"],
-        "CreationTime": revision["created"],
-        "Description": revision["description"],
-    }
-
-
-def _configuration_info(configuration: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "Arn": configuration["arn"],
-        "Name": configuration["name"],
-        "CreationTime": configuration["created"],
-        "Description": configuration["description"],
-        "KafkaVersions": configuration["kafka_versions"],
-        "LatestRevision": _revision_info(configuration["revisions"][-1]),
-        "State": "ACTIVE",
-    }
 
 
 def _version() -> str:
