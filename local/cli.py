@@ -75,12 +75,14 @@ def deploy(env: Env = "dev") -> None:
     """Deploy to AWS with your own credentials; with ENV=localstack to the endpoint in LOCALSTACK_HOST."""
     environment = cdk.localstack_environment() if env == "localstack" else {}
     if environment:
-        environment["CDK_HOME"] = str(home() / f"cdk-{env}")
         cdk.bootstrap(environment)
     cdk.synth(env)
     cdk.deploy(environment)
     for name in cdk.left_over(environment, env):
-        console.print(f"{name} is switched off but still deployed. Destroy it: npx cdk destroy {name}")
+        console.print(
+            f"{name} is switched off but still deployed. Delete it: "
+            f"aws cloudformation delete-stack --stack-name {name}"
+        )
 
 
 @app.command()

@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 
 from local.errors import UserFacingError
-from local.layout import ACCOUNT, HOST, REGION, ROOT
+from local.layout import ACCOUNT, HOST, REGION, ROOT, home, tools_dir
 from local.toolchain import tools
 
 PROJECT = "refstack"
@@ -35,7 +35,8 @@ def synth(env: str, *, output: Path = CDK_OUT, log: Path | None = None) -> Path:
 def bootstrap(environment: Mapping[str, str], *, log: Path | None = None) -> None:
     """Create the CDK's own bucket and roles in the account that `environment` points to."""
     target = f"aws://{ACCOUNT}/{REGION}"
-    run(["bootstrap", target, "--app", ""], "bootstrap the account", environment=environment, log=log)
+    # From a folder without cdk.json: a bootstrap needs no app, and the CLI would run it all the same.
+    run(["bootstrap", target], "bootstrap the account", environment=environment, log=log, folder=tools_dir())
 
 
 def deploy(environment: Mapping[str, str], *, output: Path = CDK_OUT, log: Path | None = None) -> None:
@@ -95,6 +96,8 @@ def localstack_environment() -> dict[str, str]:
     return {
         "AWS_ENDPOINT_URL": f"http://{host}",
         "AWS_ENDPOINT_URL_S3": f"http://{host}",
+        # The CLI caches which account a key belongs to; an emulator's must not mix with the real ones.
+        "CDK_HOME": str(home() / "cdk-localstack"),
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": "test",
@@ -103,7 +106,12 @@ def localstack_environment() -> dict[str, str]:
 
 
 def run(
-    arguments: list[str], purpose: str, *, environment: Mapping[str, str], log: Path | None = None
+    arguments: list[str],
+    purpose: str,
+    *,
+    environment: Mapping[str, str],
+    log: Path | None = None,
+    folder: Path = ROOT,
 ) -> None:
     """Run the CDK CLI; its output goes to `log`, or to the terminal.
 
@@ -116,7 +124,7 @@ def run(
     # Without bytecode, each synth would compile the CDK library anew.
     everything.pop("PYTHONDONTWRITEBYTECODE", None)
     if log is None:
-        done = subprocess.run(command, cwd=ROOT, env=everything, check=False)
+        done = subprocess.run(command, cwd=folder, env=everything, check=False)
         if done.returncode != 0:
             raise UserFacingError(f"Could not {purpose}; the reason stands above.")
         return
@@ -125,7 +133,7 @@ def run(
         start = output.tell()
         done = subprocess.run(
             command,
-            cwd=ROOT,
+            cwd=folder,
             env=everything,
             check=False,
             stdin=subprocess.DEVNULL,
@@ -152,7 +160,7 @@ def _client(environment: Mapping[str, str], service: str) -> Any:
     return boto3.client(  # type: ignore[call-overload]
         service,
         endpoint_url=environment.get("AWS_ENDPOINT_URL"),
-        region_name=environment.get("AWS_REGION"),
+        region_name=environment.get("AWS_REGION") or os.environ.get("AWS_REGION"),
         aws_access_key_id=environment.get("AWS_ACCESS_KEY_ID"),
         aws_secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY"),
     )

@@ -101,13 +101,21 @@ def acknowledgements(assembly: Path) -> list[Acknowledgement]:
     """Every acknowledgement of this pack that the synthesised `assembly` records, sorted."""
     return sorted(
         Acknowledgement(path.lstrip("/"), rule.removeprefix(f"{PACK}::"), reason)
-        for file in assembly.glob("*.metadata.json")
+        for file in _metadata_files(assembly)
         for path, entries in json.loads(file.read_text(encoding="utf-8")).items()
         for entry in entries
         if entry["type"] == Validations.ACKNOWLEDGED_RULES_METADATA_KEY
         for rule, reason in entry["data"].items()
         if rule.startswith(f"{PACK}::")
     )
+
+
+def _metadata_files(assembly: Path) -> Iterator[Path]:
+    """The metadata of the stacks that are on; the folder may still hold another environment's."""
+    manifest = json.loads((assembly / "manifest.json").read_text(encoding="utf-8"))
+    for artifact in manifest["artifacts"].values():
+        if "additionalMetadataFile" in artifact:
+            yield assembly / artifact["additionalMetadataFile"]
 
 
 def unused(assembly: Path) -> list[Acknowledgement]:
