@@ -194,6 +194,10 @@ def _install_jars() -> None:
     shutil.rmtree(tools_dir() / "ivy", ignore_errors=True)
 
 
+def _install_classes() -> None:
+    _run([tools().gateway_python, "-m", "local.engines.spark_classes"], "prepare Spark's classes")
+
+
 @dataclass(frozen=True)
 class Component:
     """One installable part: what it is, the files that lock it, how it is installed."""
@@ -216,6 +220,11 @@ COMPONENTS: dict[str, Component] = {
     ),
     "cdk": Component("the CDK CLI", _install_cdk, (CDK_CLI_VERSION,)),
     "jars": Component("Spark's S3 connector (280 MB)", _install_jars, HADOOP_AWS),
+    "classes": Component(
+        "an archive of Spark's classes, which makes every start of Spark faster",
+        _install_classes,
+        (LOCKS / "main.txt", *HADOOP_AWS),
+    ),
 }
 
 
@@ -229,6 +238,7 @@ def _fingerprint(name: str) -> str:
 def _run(argv: list[str | Path], purpose: str, *, env: dict[str, str] | None = None) -> None:
     done = subprocess.run(
         [str(part) for part in argv],
+        cwd=ROOT,
         env=env,
         stdin=subprocess.DEVNULL,
         capture_output=True,

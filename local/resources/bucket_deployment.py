@@ -109,7 +109,8 @@ def _replace(content: bytes, markers: dict[str, Any]) -> bytes:
 
 def _source_version(props: Properties, key: str) -> str | None:
     bucket = dict(zip(props["SourceObjectKeys"], props["SourceBucketNames"], strict=True))[key]
-    return client("s3").head_object(Bucket=bucket, Key=key).get("VersionId")
+    version: str | None = client("s3").head_object(Bucket=bucket, Key=key).get("VersionId")
+    return version
 
 
 def _version_of(bucket: str, prefix: str, source_key: str) -> str | None:

@@ -185,7 +185,7 @@ class Instance(ResourceType):
     create_only = frozenset({"ImageId", "SubnetId", "AvailabilityZone", "NetworkInterfaces", "KeyName"})
 
     def create(self, props: Properties, context: Context) -> Created:
-        interface = next(iter(props.get("NetworkInterfaces", [])), {})
+        interface: dict[str, Any] = next(iter(props.get("NetworkInterfaces", [])), {})
         wanted: dict[str, Any] = {
             "ImageId": props["ImageId"],
             "InstanceType": props.get("InstanceType", "m1.small"),
