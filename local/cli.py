@@ -110,7 +110,7 @@ def lint() -> None:
     _check("mypy", "mypy", *checked)
     outputs = [cdk.synth(env, output=ROOT / "build" / "lint" / env) for env in ENVIRONMENTS]
     templates = [str(path) for output in outputs for path in sorted(output.glob("*.template.json"))]
-    _check("cfn-lint", "cfnlint", "--non-zero-exit-code", "error", "--template", *templates)
+    _check("cfn-lint", "cfn-lint", "--non-zero-exit-code", "error", "--template", *templates)
     console.print("Lint is clean.")
 
 
@@ -126,11 +126,12 @@ ENVIRONMENTS = ("dev", "stage", "prod", "localstack")
 PYTHON_TREES = ("app.py", "stacks", "flights", "lambdas", "glue_jobs", "emr_steps", "mwaa_dags", "local")
 
 
-def _check(what: str, module: str, *arguments: str) -> None:
+def _check(what: str, program: str, *arguments: str) -> None:
     """Run one of the environment's Python tools; raise UserFacingError when it finds something."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    programs = Path(sys.executable).parent
+    path = f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"
     done = subprocess.run(
-        [sys.executable, "-m", module, *arguments], cwd=ROOT, env={**os.environ, "PATH": path}, check=False
+        [programs / program, *arguments], cwd=ROOT, env={**os.environ, "PATH": path}, check=False
     )
     if done.returncode != 0:
         raise UserFacingError(f"{what[0].upper()}{what[1:]} found something; it stands above.")
