@@ -4,41 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-import requests
 from rich.console import Console
 
-from local import demo, pipeline, processes, runtime, summary
-
-FIRST = pipeline.Run("2013-01-01", "2013-01-03")
-
-
-@dataclass(frozen=True)
-class Platform:
-    """A running platform and the records of its DAG runs."""
-
-    home: Path
-    records: list[dict[str, Any]]
-
-    def airflow(self, path: str) -> Any:
-        """An answer of Airflow's own REST API, with the password that `make up` tells."""
-        airflow = runtime.write_endpoints()["airflow"]
-        login = {"username": airflow["user"], "password": airflow["password"]}
-        token = requests.post(f"{airflow['url']}/auth/token", json=login, timeout=30).json()["access_token"]
-        answer = requests.get(
-            f"{airflow['url']}/api/v2{path}", headers={"Authorization": f"Bearer {token}"}, timeout=30
-        )
-        answer.raise_for_status()
-        return answer.json()
-
-    def returned(self, task: str, run: pipeline.Run = FIRST, index: int = -1) -> Any:
-        """What a task of a run left as its XCom."""
-        path = f"/dags/flights_batch/dagRuns/{run.run_id}/taskInstances/{task}/xcomEntries/return_value"
-        return self.airflow(f"{path}?deserialize=true&map_index={index}")["value"]
+from local import demo, processes, runtime, summary
+from tests.e2e.three_days import FIRST, Platform
 
 
 @pytest.fixture(scope="session")

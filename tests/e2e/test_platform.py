@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from botocore import handlers
-from e2e.conftest import FIRST, Platform  # type: ignore[import-not-found]
 
 from local import demo, deploy, pipeline, processes, runtime, summary, warehouse_client
 from local.toolchain import tools
+from tests.e2e.three_days import FIRST, Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
