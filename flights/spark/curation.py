@@ -33,34 +33,38 @@ def classify(lines: DataFrame, partitions: int = 1) -> DataFrame:
         F.first("line").over(in_object).alias("header_line"),
     )
     rows = numbered.where((F.col("number") > 1) | F.col("line").rlike("^[0-9]"))
+    judged = _split(rows).withColumn("reason", reject_reason())
+    dropped = ("object_month", "position", "number", "header_line", "malformed")
+    return _reject_duplicates(judged).drop(*dropped)
+
+
+def compact(classified: DataFrame) -> DataFrame:
+    """What `curated` and `rejects` need of the classified rows, small enough to keep in memory: the typed
+    columns, object_day, source_key, reason, and the line of a reject."""
+    columns = [expression.alias(name) for name, expression in _typed().items()]
+    line = F.when(F.col("reason").isNotNull(), F.col("line")).alias("line")
+    return classified.select(*columns, "object_day", "source_key", "reason", line)
+
+
+def curated(compacted: DataFrame) -> DataFrame:
+    """The valid rows: CURATED_FLIGHTS with year, month, day."""
+    valid = compacted.where(F.col("reason").isNull())
+    return valid.select(*CURATED_FLIGHTS.names, *day_columns(F.col("object_day")))
+
+
+def rejects(compacted: DataFrame) -> DataFrame:
+    """The other rows: REJECTED_FLIGHTS with the year, month, day of their object."""
+    invalid = compacted.where(F.col("reason").isNotNull())
+    raw = _split(invalid.select("object_day", "source_key", "reason", "line"))
+    return raw.select(*REJECTED_FLIGHTS.names, *day_columns(F.col("object_day")))
+
+
+def _split(rows: DataFrame) -> DataFrame:
+    """The rows with the raw columns of `line`, trimmed, empty = null, and `malformed`, null if it splits."""
     fields = ", ".join(f"{name} STRING" for name in (*HEADER, "malformed"))
     split = rows.withColumn("raw", F.from_csv("line", fields, _CSV))
-    values = split.select(
-        "object_month",
-        "object_day",
-        "source_key",
-        "line",
-        "header_line",
-        "raw.malformed",
-        *(F.nullif(F.trim(f"raw.{name}"), F.lit("")).alias(name) for name in HEADER),
-    )
-    judged = values.withColumn("reason", reject_reason())
-    return _reject_duplicates(judged).drop("object_month", "header_line", "malformed")
-
-
-def curated(classified: DataFrame) -> DataFrame:
-    """The valid rows, typed: CURATED_FLIGHTS with year, month, day."""
-    columns = [expression.alias(name) for name, expression in _typed().items()]
-    valid = classified.where(F.col("reason").isNull())
-    return valid.select(*columns, *day_columns(F.col("object_day"))).select(
-        *CURATED_FLIGHTS.names, "year", "month", "day"
-    )
-
-
-def rejects(classified: DataFrame) -> DataFrame:
-    """The other rows: REJECTED_FLIGHTS with the year, month, day of their object."""
-    invalid = classified.where(F.col("reason").isNotNull())
-    return invalid.select(*REJECTED_FLIGHTS.names, *day_columns(F.col("object_day")))
+    values = [F.nullif(F.trim(f"raw.{name}"), F.lit("")).alias(name) for name in HEADER]
+    return split.select(*rows.columns, "raw.malformed", *values)
 
 
 def _reject_duplicates(judged: DataFrame) -> DataFrame:

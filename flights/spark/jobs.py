@@ -25,7 +25,7 @@ from flights.schema import (
     REJECTED_FLIGHTS,
 )
 from flights.sources.period import Period
-from flights.spark.curation import classify, curated, rejects
+from flights.spark.curation import classify, compact, curated, rejects
 from flights.spark.days import files_by_day, read_days, replace_days
 from flights.spark.delivery import deliver, read_delivery
 from flights.spark.dimensions import calendar, judge_weather, weather_dimension
@@ -60,7 +60,7 @@ def curate_flights(
     one is not, AccountingError if rows got lost.
     """
     objects = RawObjects(spark, raw_zone, "flights", period)
-    classified = classify(objects.lines(), len(list(period.months()))).persist()
+    classified = compact(classify(objects.lines(), len(list(period.months())))).persist()
     counts = _counts(classified, objects)
     folder, rejects_folder = f"{curated_zone}/flights", f"{curated_zone}/rejects/flights"
     replace_days(curated(classified), CURATED_FLIGHTS, folder, period)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from flights.errors import UnreadableObjectError, listing
@@ -10,9 +10,6 @@ from flights.sources.period import Period
 from flights.sources.raw_objects import raw_key
 from flights.spark.days import files_by_day, paths_to_read
 from flights.spark.storage import Storage
-
-KEY_PATTERN = r"([^/]+/year=\d+/month=\d+/day=\d+/[^/]+)$"
-DAY_PATTERN = r"(\d{4}-\d{2}-\d{2})\.[^/]*$"
 
 
 class RawObjects:
@@ -22,6 +19,7 @@ class RawObjects:
         """Raises UnreadableObjectError if a day's object is missing or has no bytes."""
         self._spark = spark
         self._zone = zone
+        self._dataset = dataset
         expected = {day: f"{zone}/{raw_key(dataset, day)}" for day in period.days()}
         self._objects = list(expected.values())
         found = files_by_day(spark, f"{zone}/{dataset}", period)
@@ -41,18 +39,23 @@ class RawObjects:
         `position` grows within an object. Other objects in the days' folders are not read.
         """
         keys = [uri.removeprefix(f"{self._zone}/") for uri in self._objects]
-        path = F.col("_metadata.file_path")
+        # All keys of a data set are equally long: years have four digits, months and days two.
+        source_key = F.substring("_metadata.file_path", -len(keys[0]), len(keys[0]))
         text = self._spark.read.option("recursiveFileLookup", "true").text(self._paths)
         return (
             text.select(
-                F.to_date(F.regexp_extract(path, DAY_PATTERN, 1)).alias("object_day"),
-                F.regexp_extract(path, KEY_PATTERN, 1).alias("source_key"),
+                source_key.alias("source_key"),
                 F.monotonically_increasing_id().alias("position"),
                 F.col("value").alias("line"),
             )
             .where(F.col("source_key").isin(keys))
             .where(F.trim("line") != "")
+            .withColumn("object_day", self._day(keys[0]))
         )
+
+    def _day(self, key: str) -> Column:
+        """The day in `source_key`, of which `key` is an example."""
+        return F.substring("source_key", key.rindex("/") + len(self._dataset) + 3, 10).cast("date")
 
     def damaged(self) -> UnreadableObjectError | None:
         """The error that names the objects that can not be read to their end; None if all are whole."""

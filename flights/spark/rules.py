@@ -31,7 +31,7 @@ def reject_reason() -> Column:
 
 def is_header(line: Column) -> Column:
     """Whether a line is the header of RAW_FLIGHTS, quoted or not, with or without a byte order mark."""
-    return F.regexp_replace(line, '["\ufeff]', "") == HEADER_LINE
+    return (line == HEADER_LINE) | (F.regexp_replace(line, '["\ufeff]', "") == HEADER_LINE)
 
 
 def _invalid_flight_date() -> Column:
