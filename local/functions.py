@@ -12,6 +12,7 @@ from typing import Any
 from ministack.core import lambda_runtime, responses
 from ministack.services import eventbridge, lambda_svc
 
+from local import identity
 from local.layout import ROOT
 
 log = logging.getLogger("refstack.lambda")
@@ -39,6 +40,21 @@ def install() -> None:
     lambda_runtime._PYTHON_WORKER_SCRIPT = _OWN_ENVIRONMENT_ONLY + lambda_runtime._PYTHON_WORKER_SCRIPT
     lambda_svc.invoke_async_with_retry = invoke_later
     eventbridge._dispatch_to_lambda = _from_event_bridge
+    _log_under_the_answered_request()
+
+
+def _log_under_the_answered_request() -> None:
+    """Let a function that is waited for see, and log, the request id that its caller gets."""
+    dispatch = lambda_svc._execute_function_dispatch
+
+    def with_the_callers_id(
+        func: dict[str, Any], config: dict[str, Any], event: Any, request_id: str, started: float
+    ) -> dict[str, Any]:
+        answered = identity.call_context()[3]
+        result: dict[str, Any] = dispatch(func, config, event, answered or request_id, started)
+        return result
+
+    lambda_svc._execute_function_dispatch = with_the_callers_id
 
 
 def invoke_later(function: dict[str, Any], event: Any) -> None:
@@ -58,6 +74,8 @@ def _invoke(function: dict[str, Any], event: Any) -> None:
         account, region = lambda_runtime._account_region_from_function_config(config)
         responses._request_account_id.set(account)
         responses._request_region.set(region)
+        # The event's own request was answered long ago; this invocation gets an id of its own.
+        identity.leave_request()
         settings = (
             function.get("event_invoke_config")
             or (function.get("event_invoke_configs") or {}).get("$LATEST")

@@ -71,6 +71,11 @@ def call_context() -> tuple[str, str, str, str]:
     )
 
 
+def leave_request() -> None:
+    """Go on outside the call that started this work: what follows has a request id of its own."""
+    _request_id.set("")
+
+
 def _record_denials(journal: Journal) -> None:
     enforce = iam_evaluator.enforce
 

@@ -114,7 +114,7 @@ def _airlines(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _airports(rows: Sequence[Mapping[str, Any]]) -> str:
-    named = [{**row, "label": f"{row['airport']}  {row['name']}"[:28]} for row in rows]
+    named = [{**row, "label": f"{row['airport']}  {row['name']}"[:25]} for row in rows]
     return _delays(named, "label", lambda row: str(row["name"]))
 
 

@@ -34,4 +34,4 @@ class Platform:
     def returned(self, task: str, run: pipeline.Run = FIRST, index: int = -1) -> Any:
         """What a task of a run left as its XCom."""
         path = f"/dags/flights_batch/dagRuns/{run.run_id}/taskInstances/{task}/xcomEntries/return_value"
-        return self.airflow(f"{path}?deserialize=true&map_index={index}")["value"]
+        return self.airflow(f"{path}?map_index={index}")["value"]

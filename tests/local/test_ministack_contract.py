@@ -38,6 +38,7 @@ SIGNATURES = {
     "ministack.services.lambda_svc": {
         "invoke_async_with_retry": ["func", "event"],
         "_execute_function": ["func", "event"],
+        "_execute_function_dispatch": ["func", "config", "event", "request_id", "started"],
         "_route_async_failure": ["target_arn", "func_name", "event", "result"],
         "_get_func_record_for_ref": ["function_ref"],
         "_execution_record_for_config": ["func", "config"],
