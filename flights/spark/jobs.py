@@ -131,12 +131,12 @@ def build_facts(
         read_delivery(spark, table, warehouse_zone, run_key)
         for table in (DIM_AIRLINE, DIM_AIRPORT, DIM_AIRCRAFT, DIM_WEATHER)
     )
-    facts = fact_flight(flights, *dimensions).persist()
     written = {
-        table.name: deliver(rows, table, warehouse_zone, run_key)
-        for table, rows in ((FACT_FLIGHT, facts), (FACT_AIRPORT_DAILY, fact_airport_daily(facts)))
+        FACT_FLIGHT.name: deliver(fact_flight(flights, *dimensions), FACT_FLIGHT, warehouse_zone, run_key)
     }
-    facts.unpersist()
+    # From what was delivered: what is summed up is what is loaded, and only its columns are read.
+    daily = fact_airport_daily(read_delivery(spark, FACT_FLIGHT, warehouse_zone, run_key))
+    written[FACT_AIRPORT_DAILY.name] = deliver(daily, FACT_AIRPORT_DAILY, warehouse_zone, run_key)
     accounting = Accounting("build_facts", run_key, read, written, (FACT_FLIGHT.name,))
     _record(spark, warehouse_zone, accounting)
     return accounting
