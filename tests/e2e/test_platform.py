@@ -225,15 +225,17 @@ def test_a_stop_leaves_no_process_and_no_port_and_a_start_brings_everything_back
 
 
 def _tables() -> dict[str, list[dict[str, Any]]]:
-    """Every row of every table of the core schema, sorted."""
+    """Every row of every table of the core schema, sorted, without the time it was loaded."""
     names = warehouse_client.query(
         "SELECT table_name FROM information_schema.tables WHERE table_schema = 'core' "
         "AND table_type = 'BASE TABLE' ORDER BY table_name"
     )
-    return {
-        name: sorted(warehouse_client.query(f"SELECT * FROM core.{name}"), key=repr)
-        for name in (str(row["table_name"]) for row in names)
-    }
+    tables = {}
+    for name in (str(row["table_name"]) for row in names):
+        rows = warehouse_client.query(f"SELECT * FROM core.{name}")
+        assert all(row.pop("loaded_at") for row in rows)
+        tables[name] = sorted(rows, key=repr)
+    return tables
 
 
 def _aws(environment: dict[str, str], *command: str) -> str:
