@@ -42,9 +42,9 @@ class Gateway:
         )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def start_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Gateway]]:
-    """Start gateways on free ports with homes of their own; all are stopped at the end of the session."""
+    """Start gateways on free ports with homes of their own; all are stopped at the end of the module."""
     started: list[Path] = []
     saved = {name: os.environ.get(name) for name in ("REFSTACK_HOME", "REFSTACK_PORT")}
 
@@ -80,9 +80,9 @@ def start_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
             os.environ[name] = value
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def gateway(start_gateway: Callable[[], Gateway]) -> Gateway:
-    """One gateway for the whole session; REFSTACK_HOME and REFSTACK_PORT point at it."""
+    """One gateway for the whole module; REFSTACK_HOME and REFSTACK_PORT point at it."""
     return start_gateway()
 
 
@@ -98,10 +98,8 @@ class Deployment:
         return deploy.stack_names(self.templates)
 
 
-@pytest.fixture(scope="session")
-def deployment(
-    start_gateway: Callable[[], Gateway], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Deployment]:
+@pytest.fixture(scope="module")
+def deployment(start_gateway: Callable[[], Gateway], tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     """All stacks of dev, bootstrapped and deployed to a gateway of their own."""
     folder = tmp_path_factory.mktemp("deployment")
     templates = deploy.synth("dev", output=folder / "cdk.out", log=folder / "synth.log")
@@ -109,7 +107,4 @@ def deployment(
     environment = {**runtime.environment(), "CDK_HOME": str(folder / "cdk-home")}
     deploy.bootstrap(environment, log=folder / "bootstrap.log")
     deploy.deploy(environment, output=templates, log=folder / "deploy.log")
-    yield Deployment(gateway, templates)
-    # Airflow and the databases weigh on the tests that follow.
-    os.environ["REFSTACK_HOME"] = str(gateway.home)
-    processes.stop("gateway", timeout=40)
+    return Deployment(gateway, templates)
