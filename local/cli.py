@@ -122,6 +122,8 @@ def fidelity() -> None:
         raise UserFacingError("The fidelity page could not be written; the reason stands above.")
 
 
+INTERRUPTED = 130
+"""Exit code of a command that a signal ended, as shells have it."""
 ENVIRONMENTS = ("dev", "stage", "prod", "localstack")
 PYTHON_TREES = ("app.py", "stacks", "flights", "lambdas", "glue_jobs", "emr_steps", "mwaa_dags", "local")
 
@@ -143,17 +145,14 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False) or 0
     except (UserFacingError, ToolchainError) as failure:
         if os.environ.get("DEBUG") == "1":
             raise
         console.print(f"[red]Failed:[/red] {failure}", soft_wrap=True)
         return 1
-    except typer.Exit as finished:
-        return finished.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        console.print("Interrupted; what was started has been stopped. Run the command again when you like.")
-        return 130
+        code = INTERRUPTED
     except Exception as failure:
         if os.environ.get("DEBUG") == "1":
             raise
@@ -163,7 +162,9 @@ def main() -> int:
             soft_wrap=True,
         )
         return 1
-    return 0
+    if code == INTERRUPTED:
+        console.print("Interrupted; what was started has been stopped. Run the command again when you like.")
+    return int(code)
 
 
 if __name__ == "__main__":
