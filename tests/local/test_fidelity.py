@@ -20,6 +20,8 @@ from local.toolchain import tools
 
 pytestmark = pytest.mark.gateway
 
+PORTS = {("AWS::RDS::DBInstance", "Port"), ("AWS::RedshiftServerless::Workgroup", "Port")}
+"""A server gets the template's port where that is free on this machine, else another."""
 TAG = {"Key": "changed", "Value": "yes"}
 STATEMENT = {"Effect": "Deny", "Action": "s3:DeleteBucket", "Resource": "*"}
 
@@ -153,7 +155,7 @@ def test_every_exception_is_still_needed(deployment):
         for one in resources(deployment, stack).values():
             for name in differences(one["properties"], one.get("described", {})):
                 unneeded.discard((one["type"], name))
-    assert unneeded == set()
+    assert unneeded - PORTS == set()
 
 
 def test_cloudformation_received_the_synthesised_templates_byte_for_byte(deployment):
