@@ -99,15 +99,6 @@ def temporary_password(server: postgres.Server, user: str) -> str:
     return password
 
 
-def databases(server: postgres.Server) -> list[str]:
-    """Names of a namespace's databases."""
-    with server.connect() as connection:
-        rows: list[Any] = connection.execute(
-            "SELECT datname FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres' ORDER BY 1"
-        ).fetchall()
-    return [str(row[0]) for row in rows]
-
-
 def cancel(server: postgres.Server, pid: int) -> bool:
     """Cancel what the session `pid` runs."""
     with server.connect() as connection:

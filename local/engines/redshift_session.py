@@ -35,7 +35,6 @@ class Session:
         self._owner = owner
         self._status = b"I"
         self._pid = 0
-        self._user = self._database = ""
         self._idle = True
         self._captured: list[tuple[bytes, bytes]] | None = None
         self._ready: asyncio.Future[bool] | None = None

@@ -10,33 +10,13 @@ from hypothesis import strategies as st
 from flights.sources.bts import RAW_COLUMNS, MonthNotPublishedError, flights_of_month, month_url
 from flights.sources.download import SourceError
 from flights.sources.raw_objects import flights_key
+from tests.flights.raw_lines import VALID
 
 ORIGINS = ["EWR", "JFK", "LGA"]
 JANUARY = [date(2013, 1, 1) + timedelta(days=n) for n in range(31)]
 
 HEADER = ["Year", "OriginCityName", *RAW_COLUMNS, "Flights"]
-FLIGHT = {
-    "Year": "2013",
-    "OriginCityName": "Newark, NJ",
-    "FlightDate": "2013-01-01",
-    "Reporting_Airline": "UA",
-    "Tail_Number": "N14228",
-    "Flight_Number_Reporting_Airline": "1545",
-    "Origin": "EWR",
-    "Dest": "IAH",
-    "CRSDepTime": "0515",
-    "DepTime": "0517",
-    "DepDelay": "2.00",
-    "CRSArrTime": "0819",
-    "ArrTime": "0830",
-    "ArrDelay": "11.00",
-    "Cancelled": "0.00",
-    "CancellationCode": "",
-    "Diverted": "0.00",
-    "AirTime": "227.00",
-    "Distance": "1400.00",
-    "Flights": "1.00",
-}
+FLIGHT = {"Year": "2013", "OriginCityName": "Newark, NJ", **VALID, "Flights": "1.00"}
 
 
 def table(*flights, header=HEADER):
