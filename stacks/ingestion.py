@@ -58,6 +58,8 @@ class IngestionStack(PlatformStack):
         self.loader_role_name = settings.physical_name("airflow")
         """IAM role that prepare_warehouse makes a loader: Airflow's. The stack that has it comes later and
         gives it this name; a name needs no reference, so nothing points back."""
+        self.transformer_role_name = settings.physical_name("dbt")
+        """IAM role that prepare_warehouse makes a transformer: that of the dbt task."""
         self.ingest_flights = self._ingest("flights", settings.ingestion.flights_source)
         self.ingest_weather = self._ingest("weather", settings.ingestion.weather_source)
         self.object_table = self._object_table()
@@ -179,7 +181,9 @@ class IngestionStack(PlatformStack):
                 "WORKGROUP": warehouse.workgroup_name,
                 "NAMESPACE": warehouse.namespace_name,
                 "DATABASE": warehouse.database_name,
-                "GRANTS": json.dumps({self.loader_role_name: "loader"}),
+                "GRANTS": json.dumps(
+                    {self.loader_role_name: "loader", self.transformer_role_name: "transformer"}
+                ),
                 "WORKGROUP_ARN": warehouse.workgroup_arn,
                 "USAGE_LIMIT_RPU_HOURS": str(self.settings.warehouse.usage_limit_rpu_hours_per_day),
                 "USAGE_LIMIT_ACTION": self.settings.warehouse.usage_limit_action,

@@ -21,9 +21,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from flights.sources.settings import SettingsError, required
 
-SCHEMAS = ("staging", "core")
-ROLES = ("loader", "reader")
-WRITE = "SELECT, INSERT, UPDATE, DELETE, TRUNCATE"
+LOADED = ("staging", "core")
+MODELLED = ("dbt_staging", "marts", "snapshots", "seeds")
+ROLES = ("loader", "transformer", "reader")
+CREATES = {"loader": LOADED, "transformer": MODELLED}
+"""Schemas in which a role makes tables. They belong to the user who made them."""
+READS = {"loader": ("marts",), "transformer": LOADED, "reader": ("core", "marts")}
+"""Schemas of others that a role reads."""
+SHARES = {"loader": "SELECT, INSERT, UPDATE, DELETE, TRUNCATE"}
+"""What the users of a role may do with each other's tables."""
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, SPARE_SECONDS = 0.1, 2.0, 5.0
 
 WORKGROUP, NAMESPACE, DATABASE, _GRANTS = required(os.environ, "WORKGROUP", "NAMESPACE", "DATABASE", "GRANTS")
@@ -112,28 +118,36 @@ def statements(wanted: dict[str, str], roles: set[str], users: set[str]) -> Iter
 
     They are needed because Redshift's CREATE ROLE and CREATE USER have no IF NOT EXISTS.
     """
-    yield from (f"CREATE SCHEMA IF NOT EXISTS {schema}" for schema in SCHEMAS)
+    yield from (f"CREATE SCHEMA IF NOT EXISTS {schema}" for schema in (*LOADED, *MODELLED))
     yield from (f"CREATE ROLE {role}" for role in ROLES if role not in roles)
-    for schema in SCHEMAS:
-        yield f"GRANT USAGE, CREATE ON SCHEMA {schema} TO ROLE loader"
-        yield f"GRANT {WRITE} ON ALL TABLES IN SCHEMA {schema} TO ROLE loader"
-    yield "GRANT USAGE ON SCHEMA core TO ROLE reader"
-    yield "GRANT SELECT ON ALL TABLES IN SCHEMA core TO ROLE reader"
+    for role, schemas in CREATES.items():
+        yield f"GRANT USAGE, CREATE ON SCHEMA {', '.join(schemas)} TO ROLE {role}"
+        if role in SHARES:
+            yield f"GRANT {SHARES[role]} ON ALL TABLES IN SCHEMA {', '.join(schemas)} TO ROLE {role}"
+    for role, schemas in READS.items():
+        yield f"GRANT USAGE ON SCHEMA {', '.join(schemas)} TO ROLE {role}"
+        yield f"GRANT SELECT ON ALL TABLES IN SCHEMA {', '.join(schemas)} TO ROLE {role}"
     for iam_role, role in wanted.items():
-        user = f'"{user_of(iam_role)}"'
-        if user_of(iam_role).lower() not in users:
-            yield f"CREATE USER {user} PASSWORD DISABLE"
-        yield f"GRANT ROLE {role} TO {user}"
-        if role == "loader":
-            # Tables belong to the loader that creates them; these let the others at tables to come.
-            for schema in SCHEMAS:
-                yield _default(user, schema, WRITE, "loader")
-            yield _default(user, "core", "SELECT", "reader")
+        user = user_of(iam_role)
+        if user.lower() not in users:
+            yield f'CREATE USER "{user}" PASSWORD DISABLE'
+        yield f'GRANT ROLE {role} TO "{user}"'
+        yield from _tables_to_come(user, role)
 
 
-def _default(user: str, schema: str, rights: str, role: str) -> str:
-    default = f"ALTER DEFAULT PRIVILEGES FOR USER {user} IN SCHEMA {schema}"
-    return f"{default} GRANT {rights} ON TABLES TO ROLE {role}"
+def _tables_to_come(user: str, role: str) -> Iterator[str]:
+    """What the others may do with the tables that this user is going to make."""
+    created = CREATES.get(role, ())
+    shared = [(role, created, SHARES[role])] if role in SHARES else []
+    read = [
+        (reader, [each for each in schemas if each in created], "SELECT") for reader, schemas in READS.items()
+    ]
+    for other, schemas, rights in (*shared, *read):
+        if schemas:
+            yield (
+                f'ALTER DEFAULT PRIVILEGES FOR USER "{user}" IN SCHEMA {", ".join(schemas)} '
+                f"GRANT {rights} ON TABLES TO ROLE {other}"
+            )
 
 
 def names(query: str, secret: str, deadline: float) -> set[str]:

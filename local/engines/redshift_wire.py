@@ -10,15 +10,17 @@ import asyncio
 import contextlib
 import json
 import os
+import ssl
 import struct
 from dataclasses import dataclass
 
+from local.engines.certificates import server_context
 from local.engines.redshift_session import Session
 from local.layout import HOST
 
 PROTOCOL = 196608
 CANCEL = 80877102
-ENCRYPTION = {80877103, 80877104}
+TLS, GSS = 80877103, 80877104
 PASSED_ON = frozenset(
     [
         "user",
@@ -53,11 +55,12 @@ class Settings:
 
 
 async def serve(settings: Settings) -> None:
-    """Accept clients until cancelled."""
+    """Accept clients until cancelled; with TLS when they ask for it."""
+    tls = server_context()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await _client(settings, reader, writer)
+            await _client(settings, tls, reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # either side hung up
         finally:
@@ -68,13 +71,19 @@ async def serve(settings: Settings) -> None:
         await server.serve_forever()
 
 
-async def _client(settings: Settings, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _client(
+    settings: Settings, tls: ssl.SSLContext, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
     while True:
         length, code = struct.unpack("!II", await reader.readexactly(8))
         body = await reader.readexactly(length - 8)
-        if code not in ENCRYPTION:
+        if code == TLS:
+            writer.write(b"S")
+            await writer.start_tls(tls)
+        elif code == GSS:
+            writer.write(b"N")
+        else:
             break
-        writer.write(b"N")
     server_reader, server_writer = await asyncio.open_connection(HOST, settings.postgres_port, limit=2**20)
     try:
         start = _start_up(body) if code == PROTOCOL else body

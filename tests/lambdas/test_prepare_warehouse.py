@@ -9,26 +9,39 @@ ENVIRONMENT = {
     "WORKGROUP": "refstack-dev",
     "NAMESPACE": "refstack-dev",
     "DATABASE": "refstack",
-    "GRANTS": '{"mwaa-role": "loader", "analyst": "reader"}',
+    "GRANTS": '{"mwaa-role": "loader", "dbt-role": "transformer", "analyst": "reader"}',
 }
+WRITE = "SELECT, INSERT, UPDATE, DELETE, TRUNCATE"
 FRESH = [
     "CREATE SCHEMA IF NOT EXISTS staging",
     "CREATE SCHEMA IF NOT EXISTS core",
+    "CREATE SCHEMA IF NOT EXISTS dbt_staging",
+    "CREATE SCHEMA IF NOT EXISTS marts",
+    "CREATE SCHEMA IF NOT EXISTS snapshots",
+    "CREATE SCHEMA IF NOT EXISTS seeds",
     "CREATE ROLE loader",
+    "CREATE ROLE transformer",
     "CREATE ROLE reader",
-    "GRANT USAGE, CREATE ON SCHEMA staging TO ROLE loader",
-    "GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA staging TO ROLE loader",
-    "GRANT USAGE, CREATE ON SCHEMA core TO ROLE loader",
-    "GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA core TO ROLE loader",
-    "GRANT USAGE ON SCHEMA core TO ROLE reader",
-    "GRANT SELECT ON ALL TABLES IN SCHEMA core TO ROLE reader",
+    "GRANT USAGE, CREATE ON SCHEMA staging, core TO ROLE loader",
+    f"GRANT {WRITE} ON ALL TABLES IN SCHEMA staging, core TO ROLE loader",
+    "GRANT USAGE, CREATE ON SCHEMA dbt_staging, marts, snapshots, seeds TO ROLE transformer",
+    "GRANT USAGE ON SCHEMA marts TO ROLE loader",
+    "GRANT SELECT ON ALL TABLES IN SCHEMA marts TO ROLE loader",
+    "GRANT USAGE ON SCHEMA staging, core TO ROLE transformer",
+    "GRANT SELECT ON ALL TABLES IN SCHEMA staging, core TO ROLE transformer",
+    "GRANT USAGE ON SCHEMA core, marts TO ROLE reader",
+    "GRANT SELECT ON ALL TABLES IN SCHEMA core, marts TO ROLE reader",
     'CREATE USER "IAMR:mwaa-role" PASSWORD DISABLE',
     'GRANT ROLE loader TO "IAMR:mwaa-role"',
-    'ALTER DEFAULT PRIVILEGES FOR USER "IAMR:mwaa-role" IN SCHEMA staging '
-    "GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON TABLES TO ROLE loader",
-    'ALTER DEFAULT PRIVILEGES FOR USER "IAMR:mwaa-role" IN SCHEMA core '
-    "GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON TABLES TO ROLE loader",
+    'ALTER DEFAULT PRIVILEGES FOR USER "IAMR:mwaa-role" IN SCHEMA staging, core '
+    f"GRANT {WRITE} ON TABLES TO ROLE loader",
+    'ALTER DEFAULT PRIVILEGES FOR USER "IAMR:mwaa-role" IN SCHEMA staging, core '
+    "GRANT SELECT ON TABLES TO ROLE transformer",
     'ALTER DEFAULT PRIVILEGES FOR USER "IAMR:mwaa-role" IN SCHEMA core GRANT SELECT ON TABLES TO ROLE reader',
+    'CREATE USER "IAMR:dbt-role" PASSWORD DISABLE',
+    'GRANT ROLE transformer TO "IAMR:dbt-role"',
+    'ALTER DEFAULT PRIVILEGES FOR USER "IAMR:dbt-role" IN SCHEMA marts GRANT SELECT ON TABLES TO ROLE loader',
+    'ALTER DEFAULT PRIVILEGES FOR USER "IAMR:dbt-role" IN SCHEMA marts GRANT SELECT ON TABLES TO ROLE reader',
     'CREATE USER "IAMR:analyst" PASSWORD DISABLE',
     'GRANT ROLE reader TO "IAMR:analyst"',
 ]
@@ -93,7 +106,11 @@ def test_an_empty_warehouse_gets_schemas_roles_users_and_grants(function, contex
 
     assert result == {
         "statements": len(FRESH),
-        "users": {"IAMR:mwaa-role": "loader", "IAMR:analyst": "reader"},
+        "users": {
+            "IAMR:mwaa-role": "loader",
+            "IAMR:dbt-role": "transformer",
+            "IAMR:analyst": "reader",
+        },
         "usage_limit": "none",
     }
 
@@ -102,7 +119,8 @@ def test_what_exists_is_not_created_again(function, context):
     repeated = [sql for sql in FRESH if not sql.startswith(("CREATE ROLE", "CREATE USER"))]
     with warehouse(function) as expected:
         expected.look(
-            roles=["loader", "reader", "sys:dba"], users=["admin", "IAMR:mwaa-role", "iamr:analyst"]
+            roles=["loader", "transformer", "reader", "sys:dba"],
+            users=["admin", "IAMR:mwaa-role", "iamr:dbt-role", "iamr:analyst"],
         )
         for sql in repeated:
             expected.statement(sql)
@@ -153,7 +171,7 @@ def test_a_namespace_without_a_managed_secret_is_an_error(function, context):
     ("grants", "said"),
     [
         ("loader", "not a JSON object"),
-        ('{"role": "owner"}', "gives 'role' the role 'owner', not one of loader, reader"),
+        ('{"role": "owner"}', "gives 'role' the role 'owner', not one of loader, transformer, reader"),
         ('{"a\\"; DROP SCHEMA core; --": "loader"}', "DROP SCHEMA"),
     ],
 )

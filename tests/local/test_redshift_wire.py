@@ -13,7 +13,7 @@ import psycopg
 import pytest
 import redshift_connector
 
-from local.engines import postgres, redshift
+from local.engines import certificates, postgres, redshift
 from local.toolchain import tools
 
 NAMESPACE, WORKGROUP, DATABASE, ADMIN, PASSWORD = "wire", "wire", "refstack", "boss", "Secret-1234"
@@ -73,6 +73,18 @@ def test_redshift_connector_runs_statements_with_parameters_and_transactions(end
         connection.rollback()
         with pytest.raises(redshift_connector.ProgrammingError, match="does not exist"):
             cursor.execute("select * from public.c")
+
+
+def test_a_driver_that_verifies_the_server_gets_tls(endpoint, monkeypatch):
+    options = {"host": "127.0.0.1", "port": endpoint.port, "database": DATABASE, "user": ADMIN}
+    with pytest.raises(Exception, match="certificate verify failed"):
+        redshift_connector.connect(**options, password=PASSWORD, sslmode="verify-full")
+
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates.bundle()))
+    with redshift_connector.connect(**options, password=PASSWORD, sslmode="verify-full") as connection:
+        cursor = connection.cursor()
+        cursor.execute("select repeat('x', 60000)")
+        assert cursor.fetchone() == ["x" * 60000]
 
 
 def test_truncate_commits_over_the_extended_protocol_too(endpoint, session):

@@ -150,10 +150,10 @@ def test_the_table_is_deleted_with_both_keys_only(environment: str, policy: str)
     assert table["DeletionPolicy"] == policy
 
 
-def test_airflow_s_role_is_the_one_loader_and_known_by_name_alone() -> None:
+def test_airflow_loads_and_dbt_transforms_and_both_are_known_by_name_alone() -> None:
     grants = variables("PrepareWarehouse")["GRANTS"]
 
-    assert json.loads(grants) == {"refstack-dev-airflow": "loader"}
+    assert json.loads(grants) == {"refstack-dev-airflow": "loader", "refstack-dev-dbt": "transformer"}
 
 
 def test_the_preparing_function_uses_the_administrator_s_secret_and_no_other() -> None:
