@@ -98,7 +98,9 @@ def test() -> None:
     """The whole offline suite."""
     reports = ROOT / "build" / "test"
     reports.mkdir(parents=True, exist_ok=True)
-    _check("the tests", "pytest", f"--junitxml={reports / 'junit.xml'}")
+    # Two workers: half of the time goes by waiting. Their groups are in tests/conftest.py.
+    workers = ("-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder")
+    _check("the tests", "pytest", *workers, f"--junitxml={reports / 'junit.xml'}")
 
 
 @app.command()
