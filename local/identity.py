@@ -29,6 +29,7 @@ _conditions: contextvars.ContextVar[dict[str, Any] | None] = contextvars.Context
     "conditions", default=None
 )
 _passed: contextvars.ContextVar[tuple[tuple[str, str], ...]] = contextvars.ContextVar("passed", default=())
+_alternatives: contextvars.ContextVar[tuple[str, ...]] = contextvars.ContextVar("alternatives", default=())
 
 
 POLICY_VARIABLE = re.compile(r"\$\{([a-zA-Z-]+:[^}]+)\}")
@@ -87,14 +88,21 @@ def _record_denials(journal: Journal) -> None:
         resource_arn: str = "*",
         service_context: dict[str, Any] | None = None,
     ) -> Any:
-        checks = [(iam_action, resource_arn, {**(service_context or {}), **_filled(access_key_id)})]
+        def verdict_on(action: str, resource: str, context: dict[str, Any]) -> Any:
+            return enforce(
+                access_key_id, action, service, region, resource_arn=resource, service_context=context
+            )
+
+        own = {**(service_context or {}), **_filled(access_key_id)}
+        checks = [(iam_action, resource_arn, own)]
+        if any(verdict_on(iam_action, other, own) is None for other in _alternatives.get()):
+            checks = []
         for role, principal in _passed.get():
             checks.append(("iam:PassRole", role, {"iam:PassedToService": principal}))
         _passed.set(())
+        _alternatives.set(())
         for action, resource, context in checks:
-            verdict = enforce(
-                access_key_id, action, service, region, resource_arn=resource, service_context=context
-            )
+            verdict = verdict_on(action, resource, context)
             if isinstance(verdict, iam_evaluator.AuthError):
                 return verdict
             if verdict is not None:
@@ -136,6 +144,7 @@ def _record_calls(journal: Journal) -> None:
         _request_id.set(request_id)
         _action.set("")
         _passed.set(())
+        _alternatives.set(())
         started = time.time()
         answer = await dispatch(method, path, headers, body, query, request_id)
         service, _, operation = _action.get().partition(":")
@@ -204,7 +213,9 @@ def _name_resources() -> None:
             _conditions.set(conditions(service, request))
             _passed.set(tuple(passed_roles(service, request)))
             if ours.names_resource(operation.name):
-                return ours.resource_arn(operation, request)
+                named, *others = ours.resource_arns(operation, request)
+                _alternatives.set(tuple(others))
+                return named
         except Exception:
             # A malformed request is refused by the service itself, which sees it next.
             return "*"

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from local import runtime
+from local import runtime, summary
 from local.errors import UserFacingError
 from local.layout import home
 
 DAG_ID = "flights_batch"
 AIRFLOW_READY_SECONDS = 180
 RUN_SECONDS = 1800
+ARRIVAL_SECONDS = 60
 POLL_SECONDS = 1.0
 FINISHED = {"success", "failed"}
 
@@ -23,17 +25,19 @@ FINISHED = {"success", "failed"}
 class Run:
     """A range of dates (ISO, inclusive) that one DAG run loads.
 
-    `hour` tells repeats of the same range apart: no two runs of a DAG have the same logical date.
+    `hour` tells repeats of the same range apart: no two runs of a DAG have the same logical date. With
+    `arrives`, the run is not asked for: it starts because an object that announces its one day arrives.
     """
 
     start: str
     end: str
     hour: int = 0
+    arrives: bool = False
 
     @property
     def run_id(self) -> str:
         """The DAG run's id: short, because InvokeRestApi takes paths of at most 64 characters."""
-        return f"demo__{self.end}T{self.hour:02}"
+        return self.end if self.arrives else f"demo__{self.end}T{self.hour:02}"
 
     @property
     def logical_date(self) -> str:
@@ -95,15 +99,47 @@ def execute(run: Run, progress: Progress, dag_id: str = DAG_ID) -> dict[str, Any
 
     Raises UserFacingError naming the failed task when the run fails, or when it takes too long.
     """
-    rest(
-        "POST",
-        f"/dags/{dag_id}/dagRuns",
-        body={
-            "dag_run_id": run.run_id,
-            "logical_date": run.logical_date,
-            "conf": {"start": run.start, "end": run.end},
-        },
+    if run.arrives:
+        announce(run.end)
+    else:
+        rest(
+            "POST",
+            f"/dags/{dag_id}/dagRuns",
+            body={
+                "dag_run_id": run.run_id,
+                "logical_date": run.logical_date,
+                "conf": {"start": run.start, "end": run.end},
+            },
+        )
+    return await_end(run, progress, dag_id)
+
+
+def announce(day: str, objects: int = 2) -> None:
+    """Put objects that announce a day (ISO) into the raw bucket, as whoever delivers that day would.
+
+    Returns when the run that their arrival starts is there. Raises UserFacingError when none comes of it.
+    """
+    bucket = summary.deployment()["buckets"]["raw"]
+    for part in range(1, objects + 1):
+        body = json.dumps({"day": day, "part": part, "of": objects}).encode()
+        runtime.client("s3").put_object(Bucket=bucket, Key=f"arrivals/date={day}/part-{part}.json", Body=body)
+    mwaa = runtime.client("mwaa")
+    deadline = time.monotonic() + ARRIVAL_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            rest("GET", f"/dags/{DAG_ID}/dagRuns/{day}")
+        except mwaa.exceptions.RestApiClientException:
+            time.sleep(POLL_SECONDS)
+            continue
+        return
+    raise UserFacingError(
+        f"The arrival of {day} started no run in {ARRIVAL_SECONDS} s; the reason is in "
+        f"{runtime.logs() / 'gateway.log'}."
     )
+
+
+def await_end(run: Run, progress: Progress, dag_id: str = DAG_ID) -> dict[str, Any]:
+    """Wait for the end of a DAG run; return its record. Raises as `execute` does."""
     deadline = time.monotonic() + RUN_SECONDS
     while time.monotonic() < deadline:
         record = rest("GET", f"/dags/{dag_id}/dagRuns/{run.run_id}")

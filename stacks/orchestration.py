@@ -13,6 +13,7 @@ from constructs import Construct
 
 from stacks.catalog import CatalogStack
 from stacks.constructs.airflow_role import airflow_role
+from stacks.constructs.arrival_trigger import ArrivalTrigger
 from stacks.constructs.bundle import ROOT
 from stacks.constructs.dag_bucket import DAGS, DagBucket
 from stacks.constructs.data_bucket import grant_read_objects
@@ -37,7 +38,9 @@ SECRETS_BACKEND = "airflow.providers.amazon.aws.secrets.secrets_manager.SecretsM
 
 
 class OrchestrationStack(PlatformStack):
-    """MWAA, its bucket, its role with exactly what the DAGs call, and the DAGs' one variable."""
+    """MWAA, its bucket, its role with exactly what the DAGs call, the DAGs' one variable, and what starts the
+    batch when a day arrives.
+    """
 
     def __init__(
         self,
@@ -92,6 +95,15 @@ class OrchestrationStack(PlatformStack):
         self.airflow = self._environment(security, network, dags)
         for each in (self.role, self.variable, dags.dags, *log_groups):
             self.airflow.node.add_dependency(each)
+        self.arrivals = ArrivalTrigger(
+            self,
+            "Arrivals",
+            settings=settings,
+            bucket=lake.raw,
+            environment_name=self.environment_name,
+            logs_key=security.logs_key,
+        )
+        self.arrivals.node.add_dependency(self.airflow)
 
     def _allow_tasks(
         self,

@@ -17,8 +17,8 @@ log = logging.getLogger("refstack.mwaa")
 
 service = Service("mwaa")
 
-AIRFLOW_ROLE = "Admin"
-"""Airflow role of every caller; IAM decides who may call."""
+AIRFLOW_ROLES = ("Admin", "Op", "User", "Viewer", "Public")
+"""Airflow's roles: IAM says which of them a caller may have. Airflow itself has one user here, an Admin."""
 
 _environments: dict[str, dict[str, Any]] = service.state("environments")
 _running: dict[str, Airflow] = {}
@@ -31,9 +31,10 @@ def _environment_arn(request: Request) -> str:
 
 
 @service.resource("CreateWebLoginToken", "CreateCliToken", "InvokeRestApi")
-def _role_arn(request: Request) -> str:
+def _role_arns(request: Request) -> tuple[str, ...]:
     name = request.params["Name"]
-    return f"arn:aws:airflow:{request.region}:{request.account}:role/{name}/{AIRFLOW_ROLE}"
+    here = f"arn:aws:airflow:{request.region}:{request.account}"
+    return tuple(f"{here}:role/{name}/{role}" for role in AIRFLOW_ROLES)
 
 
 @service.operation("CreateEnvironment")

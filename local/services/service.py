@@ -72,7 +72,7 @@ class ServiceError(Exception):
 
 
 Handler = Callable[[Request], Mapping[str, Any] | None]
-ResourceArn = Callable[[Request], str]
+ResourceArn = Callable[[Request], str | tuple[str, ...]]
 
 SERVICES: dict[str, Service] = {}
 """Services by the key under which the gateway routes them: the name that requests are signed for."""
@@ -124,7 +124,10 @@ class Service:
         return register
 
     def resource(self, *names: str) -> Callable[[ResourceArn], ResourceArn]:
-        """Register the function that names the ARN which IAM policies are held against, for operations."""
+        """Register the function that names the ARN which IAM policies are held against, for operations.
+
+        It names several where the right to any of them is enough.
+        """
 
         def register(function: ResourceArn) -> ResourceArn:
             self._resource_arns.update(dict.fromkeys(names, function))
@@ -165,10 +168,11 @@ class Service:
         """Whether the operation has a registered ARN."""
         return operation in self._resource_arns
 
-    def resource_arn(self, operation: OperationModel, request: Request) -> str:
-        """The ARN that policies of the call's operation are held against; `*` unless registered."""
+    def resource_arns(self, operation: OperationModel, request: Request) -> tuple[str, ...]:
+        """The ARNs that policies of the call's operation are held against; `*` unless registered."""
         function = self._resource_arns.get(operation.name)
-        return "*" if function is None else function(request)
+        named = "*" if function is None else function(request)
+        return (named,) if isinstance(named, str) else named
 
     def parse(
         self, operation: OperationModel, uri_params: dict[str, Any], http: HttpRequest

@@ -124,11 +124,16 @@ def test_every_job_called_as_its_own_deployed_role(platform: Platform) -> None:
     assert assumed <= deployed
 
 
-def test_the_same_days_again_change_nothing(platform: Platform) -> None:
-    again = pipeline.Run("2013-01-01", "2013-01-03", hour=1)
+def test_a_day_that_arrives_in_many_objects_is_run_once_and_changes_nothing_that_was_loaded(
+    platform: Platform,
+) -> None:
+    again = pipeline.Run("2013-01-03", "2013-01-03", arrives=True)
     before = _tables()
-    pipeline.execute(again, lambda *_: None)
+    pipeline.announce(again.end, objects=12)
+    pipeline.await_end(again, lambda *_: None)
     assert _tables() == before
+    runs = platform.airflow("/dags/flights_batch/dagRuns")["dag_runs"]
+    assert sorted(run["dag_run_id"] for run in runs) == sorted([FIRST.run_id, "2013-01-03"])
 
 
 def test_stock_clients_answer(platform: Platform) -> None:

@@ -26,7 +26,7 @@ class Permissions:
 
     def condition(self, action: str) -> dict[str, Any]:
         """Condition of the one statement that allows `action`."""
-        (statement,) = [each for each in self.statements if action in _list(each["Action"])]
+        (statement,) = [each for each in self.statements if action in as_list(each["Action"])]
         return statement.get("Condition", {})
 
 
@@ -40,8 +40,8 @@ def permissions(assembly: Assembly, stack: str, role: str) -> Permissions:
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
             assert statement["Effect"] == "Allow"
             found.statements.append(statement)
-            for action in _list(statement["Action"]):
-                resources = {flat(each) for each in _list(statement["Resource"])}
+            for action in as_list(statement["Action"]):
+                resources = {flat(each) for each in as_list(statement["Resource"])}
                 found.resources.setdefault(action, set()).update(resources)
     assert found.statements, f"no role of {stack} begins with {role}"
     return found
@@ -65,5 +65,6 @@ def flat(value: Any) -> str:
     raise AssertionError(f"not a value that a template can have here: {value!r}")
 
 
-def _list(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
+    """What a template writes as one value or as a list of several."""
     return value if isinstance(value, list) else [value]

@@ -11,7 +11,7 @@ import pytest
 from stacks.configuration import SettingsError
 from stacks.constructs.bundle import ROOT
 from tests.stacks.assembly import Assembly, synthesise
-from tests.stacks.permissions import flat, permissions
+from tests.stacks.permissions import as_list, flat, permissions
 
 
 def environment(assembly: Assembly | None = None) -> dict[str, Any]:
@@ -260,6 +260,53 @@ def test_the_copying_function_reads_two_objects_and_writes_one_bucket() -> None:
         "dags/*",
         "requirements/*",
     }
+
+
+def test_an_object_that_announces_a_day_invokes_the_trigger_and_no_job_writes_such_objects() -> None:
+    rule = synthesise().only("AWS::Events::Rule", stack="Orchestration")
+    (target,) = rule["Targets"]
+    written = [
+        flat(resource)
+        for policy in synthesise().resources("AWS::IAM::Policy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if "s3:PutObject" in statement["Action"]
+        for resource in as_list(statement["Resource"])
+        if "LakeRaw" in flat(resource) or "OutputFnGetAttRaw" in flat(resource)
+    ]
+
+    assert rule["EventPattern"]["detail"]["object"]["key"] == [{"prefix": "arrivals/"}]
+    assert "Raw" in flat(rule["EventPattern"]["detail"]["bucket"]["name"][0])
+    assert flat(target["Arn"]).startswith("<ArrivalsTriggerBatchFunction")
+    assert written
+    assert not [each for each in written if "arrivals/".startswith(each.split("/", 1)[1].rstrip("*"))]
+
+
+def test_the_trigger_starts_runs_as_an_airflow_user_and_may_do_nothing_else() -> None:
+    allowed = permissions(synthesise(), "Orchestration", "ArrivalsTriggerBatchRole")
+
+    (role,) = allowed.resources["airflow:InvokeRestApi"]
+    assert role.endswith(":role/refstack-dev-airflow/User")
+    assert allowed.actions == {
+        "airflow:InvokeRestApi",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "sqs:SendMessage",
+    }
+    assert not any("*" in each for where in allowed.resources.values() for each in where)
+
+
+def test_an_arrival_that_starts_nothing_waits_in_an_encrypted_queue() -> None:
+    assembly = synthesise()
+    (queue_id,) = [key.split("/")[1] for key in assembly.resources("AWS::SQS::Queue", stack="Orchestration")]
+    queue = assembly.only("AWS::SQS::Queue", stack="Orchestration")
+    (target,) = assembly.only("AWS::Events::Rule", stack="Orchestration")["Targets"]
+    functions = assembly.resources("AWS::Lambda::Function", stack="Orchestration")
+    (trigger,) = [each["Properties"] for key, each in functions.items() if "TriggerBatch" in key]
+
+    assert flat(target["DeadLetterConfig"]["Arn"]) == f"<{queue_id}.Arn>"
+    assert flat(trigger["DeadLetterConfig"]["TargetArn"]) == f"<{queue_id}.Arn>"
+    assert trigger["Environment"]["Variables"]["AIRFLOW_ENVIRONMENT"] == "refstack-dev-airflow"
+    assert (queue["SqsManagedSseEnabled"], queue["MessageRetentionPeriod"]) == (True, 14 * 24 * 3600)
 
 
 @pytest.mark.parametrize(
