@@ -11,10 +11,9 @@ import botocore.exceptions
 
 from local.engines import redshift_copy_parquet, redshift_copy_text
 from local.engines.redshift_copy_options import CopyCommand
-from local.engines.redshift_copy_rows import Column, CopyError, Reject, S3Object
+from local.engines.redshift_copy_rows import Column, Reject, S3Object
 from local.engines.redshift_lexer import quote
-
-INTERNAL = "XX000"
+from local.engines.redshift_s3 import Namespace, TransferError, bucket_and_key, role_of, service_error
 
 DESCRIBE = """
 SELECT c.oid::text, a.attname, t.typname, a.atttypmod::text, (a.attidentity <> '')::text, a.attnotnull::text,
@@ -38,28 +37,18 @@ class Target:
         return f"COPY {command.table} ({names}) FROM STDIN (FORMAT csv)"
 
 
-@dataclass(frozen=True)
-class Namespace:
-    """What COPY has to know of the namespace: its associated roles, and how S3 is called as one of them."""
-
-    roles: Callable[[], tuple[list[str], str | None]]
-    """ARNs of the associated roles, and of the default one."""
-    s3: Callable[[str], Any]
-    """An S3 client with credentials of the role."""
-
-
 def describe_statement(command: CopyCommand) -> str:
     """The query whose rows `target` reads."""
     return DESCRIBE.format(name=quote(command.table))
 
 
 def target(command: CopyCommand, rows: Sequence[Sequence[str | None]]) -> Target:
-    """The target of a COPY from the rows of its description; raises CopyError.
+    """The target of a COPY from the rows of its description; raises TransferError.
 
     Without a column list all columns are loaded in order, but IDENTITY columns, unless EXPLICIT_IDS is given.
     """
     if not rows:
-        raise CopyError(
+        raise TransferError(
             f"Cannot COPY into nonexistent table {command.table}", "Create the table first.", "42P01"
         )
     columns = {
@@ -71,14 +60,14 @@ def target(command: CopyCommand, rows: Sequence[Sequence[str | None]]) -> Target
     else:
         unknown = [name for name in command.columns if name not in columns]
         if unknown:
-            raise CopyError(
+            raise TransferError(
                 f'column "{unknown[0]}" of relation "{command.table}" does not exist',
                 "Check the list.",
                 "42703",
             )
         chosen = [columns[name] for name in command.columns]
         if any(column.identity for column in chosen) and not command.explicit_ids:
-            raise CopyError(
+            raise TransferError(
                 "cannot set an identity column to a value", "Leave it out or say EXPLICIT_IDS.", "0A000"
             )
     return Target(int(str(rows[0][0])), str(rows[0][6]), chosen)
@@ -87,50 +76,25 @@ def target(command: CopyCommand, rows: Sequence[Sequence[str | None]]) -> Target
 def rows(
     command: CopyCommand, into: Target, namespace: Namespace, reject: Callable[[Reject], None]
 ) -> Iterator[bytes]:
-    """The rows of a COPY as chunks of CSV for `Target.statement`; raises CopyError.
+    """The rows of a COPY as chunks of CSV for `Target.statement`; raises TransferError.
 
     `reject` is told each refused line of a text file; more of them than MAXERROR end the load.
     """
-    role = _role(command, namespace)
+    role = role_of(command.role_arn, namespace)
     try:
         s3 = namespace.s3(role)
         objects = _manifest(command, s3) if command.manifest else _objects(command, s3)
     except botocore.exceptions.ClientError as error:
-        raise _service_error(error, role) from error
+        raise service_error(error, role) from error
     reader = redshift_copy_parquet.rows if command.format == "parquet" else redshift_copy_text.rows
     try:
         yield from reader(command, into.name, into.columns, objects, reject)
     except botocore.exceptions.ClientError as error:
-        raise _service_error(error, role) from error
-
-
-def _role(command: CopyCommand, namespace: Namespace) -> str:
-    associated, default = namespace.roles()
-    role = command.role_arn or default
-    if role is None:
-        raise CopyError(
-            "No default IAM role is set for the namespace", "Name the role's ARN in IAM_ROLE.", INTERNAL
-        )
-    if "," in role:
-        raise CopyError(
-            "Chained IAM roles are not emulated", "Name one role that reaches the bucket.", "0A000"
-        )
-    if role not in associated:
-        raise CopyError(
-            f"User is not authorized to assume IAM Role {role}",
-            "Associate the role with the namespace.",
-            INTERNAL,
-        )
-    return role
-
-
-def _bucket_and_key(url: str) -> tuple[str, str]:
-    bucket, _, key = url.removeprefix("s3://").partition("/")
-    return bucket, key
+        raise service_error(error, role) from error
 
 
 def _objects(command: CopyCommand, s3: Any) -> list[S3Object]:
-    bucket, prefix = _bucket_and_key(command.source)
+    bucket, prefix = bucket_and_key(command.source)
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     found = [
         S3Object(s3, bucket, item["Key"], item["Size"]) for page in pages for item in page.get("Contents", [])
@@ -139,36 +103,34 @@ def _objects(command: CopyCommand, s3: Any) -> list[S3Object]:
         found = [item for item in found if not item.key.rpartition("/")[2].startswith(("_", "."))]
     found = [item for item in found if not item.key.endswith("/")]
     if not found:
-        raise CopyError(
+        raise TransferError(
             f"The specified S3 prefix '{prefix}' does not exist",
             f"Bucket {bucket} has no object there.",
-            INTERNAL,
         )
     return found
 
 
 def _manifest(command: CopyCommand, s3: Any) -> list[S3Object]:
-    bucket, key = _bucket_and_key(command.source)
+    bucket, key = bucket_and_key(command.source)
     try:
         manifest = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
         entries = manifest["entries"]
     except s3.exceptions.NoSuchKey as error:
-        raise CopyError(
-            f"The specified S3 prefix '{key}' does not exist", "The manifest is missing.", INTERNAL
+        raise TransferError(
+            f"The specified S3 prefix '{key}' does not exist", "The manifest is missing."
         ) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise CopyError(
-            "Manifest file is not in correct json format", f"Read s3://{bucket}/{key}.", INTERNAL
+        raise TransferError(
+            "Manifest file is not in correct json format", f"Read s3://{bucket}/{key}."
         ) from error
     found = []
     for entry in entries:
-        where, name = _bucket_and_key(entry["url"])
+        where, name = bucket_and_key(entry["url"])
         size = entry.get("meta", {}).get("content_length")
         if command.format == "parquet" and size is None:
-            raise CopyError(
+            raise TransferError(
                 "File metadata is required for columnar formats in a manifest",
                 f"Give meta.content_length of {entry['url']}.",
-                INTERNAL,
             )
         try:
             head = s3.head_object(Bucket=where, Key=name)
@@ -176,31 +138,12 @@ def _manifest(command: CopyCommand, s3: Any) -> list[S3Object]:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
                 raise
             if entry.get("mandatory"):
-                raise CopyError(
+                raise TransferError(
                     f"Mandatory url is not present: {entry['url']}",
                     "Write it or change the manifest.",
-                    INTERNAL,
                 ) from error
             continue
         found.append(S3Object(s3, where, name, head["ContentLength"]))
     if not found:
-        raise CopyError("The manifest names no object that exists", f"Read s3://{bucket}/{key}.", INTERNAL)
+        raise TransferError("The manifest names no object that exists", f"Read s3://{bucket}/{key}.")
     return found
-
-
-def _service_error(error: botocore.exceptions.ClientError, role: str) -> CopyError:
-    code = error.response["Error"].get("Code", "Unknown")
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if error.operation_name == "AssumeRole":
-        return CopyError(f"Not authorized to get credentials of role {role}", str(error), INTERNAL)
-    if code == "NoSuchBucket":
-        return CopyError(
-            "S3ServiceException:The specified bucket does not exist",
-            f"Status {status},Error {code}.",
-            INTERNAL,
-        )
-    return CopyError(
-        f"S3ServiceException:{error.response['Error'].get('Message', code)}",
-        f"Status {status},Error {code}, as role {role}.",
-        INTERNAL,
-    )

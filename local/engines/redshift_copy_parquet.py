@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from local.engines.redshift_copy_options import CopyCommand
-from local.engines.redshift_copy_rows import Column, CopyError, Reject, S3Object, as_csv
+from local.engines.redshift_copy_rows import Column, Reject, S3Object, as_csv
+from local.engines.redshift_s3 import TransferError
 
 BATCH_ROWS = 50_000
 SMALLINT = 32767
@@ -42,7 +43,7 @@ def rows(
         try:
             file = pq.ParquetFile(pa.BufferReader(item.read()))
         except (pa.ArrowInvalid, OSError) as error:
-            raise CopyError(
+            raise TransferError(
                 "Spectrum Scan Error",
                 f"File '{item.url}' has an invalid version number or is no Parquet file: {error}",
             ) from error
@@ -57,13 +58,13 @@ def rows(
 def _check_schema(file: pq.ParquetFile, columns: Sequence[Column], item: S3Object) -> None:
     found = file.schema_arrow
     if len(found) != len(columns):
-        raise CopyError(
+        raise TransferError(
             "Unmatched number of columns between table and file",
             f"Table columns: {len(columns)}, Data columns: {len(found)}, File name: {item.url}",
         )
     for field, column in zip(found, columns, strict=True):
         if not compatible(field.type, column):
-            raise CopyError(
+            raise TransferError(
                 "Spectrum Scan Error",
                 f"File '{item.url}' has an incompatible Parquet schema for column '{column.name}'. "
                 f"Column type: {_NAMES.get(column.kind, column.kind.upper())}, "
@@ -97,7 +98,7 @@ def compatible(found: pa.DataType, column: Column) -> bool:
 
 def _values(array: pa.Array, column: Column, item: S3Object) -> pa.Array:
     if column.required and array.null_count:
-        raise CopyError(
+        raise TransferError(
             "Spectrum Scan Error",
             f"Missing data for not-null field: column {column.name} has NULL in File name: {item.url}",
         )
@@ -108,13 +109,13 @@ def _values(array: pa.Array, column: Column, item: S3Object) -> pa.Array:
     if column.size is not None:
         longest = pc.max(pc.binary_length(array)).as_py() or 0
         if longest > column.size:
-            raise CopyError(
+            raise TransferError(
                 "Spectrum Scan Error",
                 f"The length of the data column {column.name} is longer than the length defined in the "
                 f"table. Table: {column.size}, Data: {longest}, File name: {item.url}",
             )
     if column.kind == "int2" and (pc.max(pc.abs(array.cast(pa.int64()))).as_py() or 0) > SMALLINT:
-        raise CopyError(
+        raise TransferError(
             "Spectrum Scan Error",
             f"Value of column {column.name} is out of range of SMALLINT, File name: {item.url}",
         )

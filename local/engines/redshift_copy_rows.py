@@ -10,16 +10,6 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 
-class CopyError(Exception):
-    """A COPY that Redshift refuses: its message, a sentence that says why, and an SQLSTATE."""
-
-    def __init__(self, message: str, sentence: str, sqlstate: str = "XX000") -> None:
-        super().__init__(f"{message}. {sentence}")
-        self.message = message
-        self.sentence = sentence
-        self.sqlstate = sqlstate
-
-
 @dataclass(frozen=True)
 class Column:
     """A column of the target: its PostgreSQL type, and `size`, the bytes of a character type."""

@@ -11,8 +11,9 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 
 from local.engines.redshift_copy_options import CopyCommand
-from local.engines.redshift_copy_rows import Column, CopyError, Reject, S3Object
+from local.engines.redshift_copy_rows import Column, Reject, S3Object
 from local.engines.redshift_copy_values import EMPTY, KIND_NAMES, Converter, RefusedError, converter
+from local.engines.redshift_s3 import TransferError
 
 CHUNK_ROWS = 20_000
 RAW_LINE_BYTES = 1024
@@ -53,7 +54,7 @@ def rows(
                     )
                 )
                 if rejected > command.max_error:
-                    raise CopyError(
+                    raise TransferError(
                         f"Load into table '{table.rpartition('.')[2]}' failed.  "
                         "Check 'sys_load_error_detail' system table for details",
                         f"{item.url} line {line}, column {bad.column}: {bad.reason}",
@@ -126,12 +127,12 @@ def _records(command: CopyCommand, item: S3Object) -> Iterator[tuple[int, list[s
             "utf-8", "strict" if not command.accept_invalid else "replace"
         )
     except UnicodeDecodeError as error:
-        raise CopyError(
+        raise TransferError(
             "String contains invalid or unsupported UTF8 codepoints",
             f"{item.url}, byte {error.start}; write UTF-8 or say ACCEPTINVCHARS.",
         ) from error
     except (OSError, EOFError, zlib.error) as error:
-        raise CopyError(
+        raise TransferError(
             f"Cannot decompress {item.url}", f"It is not complete {command.compression}: {error}."
         ) from error
     text = text.replace("�", command.accept_invalid) if command.accept_invalid else text
@@ -147,7 +148,7 @@ def _records(command: CopyCommand, item: S3Object) -> Iterator[tuple[int, list[s
                 if reader.line_num > command.ignore_header and fields:
                     yield reader.line_num, fields
         except csv.Error as error:
-            raise CopyError(
+            raise TransferError(
                 "Invalid quote formatting for CSV", f"{item.url}, line {reader.line_num}: {error}."
             ) from error
         return

@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 import psycopg
 
 from local.engines import redshift_copy
-from local.engines.redshift_copy_rows import CopyError, Reject
+from local.engines.redshift_copy_rows import Reject
 from local.engines.redshift_messages import message
+from local.engines.redshift_s3 import TransferError, embedded_namespace
 from local.engines.redshift_sql import Statement
 from local.layout import HOST
-from local.services.clients import client
 
-SESSION_NAME = "RedshiftIamRoleSession"
 INSERT_ERROR = """
 INSERT INTO pg_catalog.redshift_load_errors
     (query, pid, userid, table_id, starttime, filename, line_number, colname, col_type, raw_field_value,
@@ -32,7 +31,7 @@ class Loading:
 
     statement: Statement
     target: redshift_copy.Target
-    error: CopyError | None = None
+    error: TransferError | None = None
     lines: int = 0
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -42,17 +41,17 @@ async def feed(loading: Loading, namespace: str, server: asyncio.StreamWriter) -
     command = loading.statement.copy
     assert command is not None
     rejects: list[Reject] = []
-    chunks = redshift_copy.rows(command, loading.target, _aws(namespace), rejects.append)
+    chunks = redshift_copy.rows(command, loading.target, embedded_namespace(namespace), rejects.append)
     try:
         while (chunk := await asyncio.to_thread(_next, chunks)) is not None:
             if loading.over.is_set():
                 break
             server.write(message(b"d", chunk))
             await server.drain()
-    except CopyError as error:
+    except TransferError as error:
         loading.error = error
     except Exception as error:
-        loading.error = CopyError("COPY failed", f"{type(error).__name__}: {error}")
+        loading.error = TransferError("COPY failed", f"{type(error).__name__}: {error}")
     return rejects
 
 
@@ -72,21 +71,6 @@ def record(owner: tuple[int, str, str], pid: int, loading: Loading, rejects: lis
         connection.cursor().executemany(
             INSERT_ERROR, [(pid, caller, loading.target.oid, *_reported(item)) for item in rejects]
         )
-
-
-def _aws(namespace: str) -> redshift_copy.Namespace:
-    def roles() -> tuple[list[str], str | None]:
-        found = client("redshift-serverless").get_namespace(namespaceName=namespace)["namespace"]
-        return [_role_arn(item) for item in found.get("iamRoles", [])], found.get("defaultIamRoleArn")
-
-    return redshift_copy.Namespace(
-        roles=roles, s3=lambda role: client("s3", role_arn=role, session_name=SESSION_NAME)
-    )
-
-
-def _role_arn(item: str) -> str:
-    """The ARN in a namespace's role, which the API shows as `IamRole(applyStatus=…, iamRoleArn=arn:…)`."""
-    return item.partition("iamRoleArn=")[2].rstrip(")") or item
 
 
 def _reported(item: Reject) -> tuple[str | int, ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import struct
 
-from local.engines.redshift_copy_rows import CopyError
-from local.engines.redshift_lexer import UnsupportedError
+from local.engines.redshift_lexer import UnsupportedError, quote
+from local.engines.redshift_s3 import TransferError
 
 
 async def read(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
@@ -25,14 +25,11 @@ def query(sql: str) -> bytes:
     return message(b"Q", sql.encode() + b"\0")
 
 
-def raising(error: UnsupportedError | CopyError) -> str:
+def raising(error: UnsupportedError | TransferError) -> str:
     """A statement that fails with the error, so that the server's transaction fails as Redshift's would."""
-    message, detail = error.message.replace("'", "''"), error.sentence.replace("'", "''")
-    message, detail = message.replace("\\", "\\\\"), detail.replace("\\", "\\\\")
-    return (
-        f"DO $redshift$ BEGIN RAISE EXCEPTION USING MESSAGE = '{message}', DETAIL = '{detail}', "
-        f"ERRCODE = '{error.sqlstate}'; END $redshift$"
-    )
+    detail = f", DETAIL = {quote(error.sentence)}" if error.sentence else ""
+    raised = f"MESSAGE = {quote(error.message)}{detail}, ERRCODE = '{error.sqlstate}'"
+    return f"DO {quote(f'BEGIN RAISE EXCEPTION USING {raised}; END')}"
 
 
 def error_fields(message: str, detail: str, sqlstate: str) -> dict[bytes, bytes]:
@@ -44,6 +41,25 @@ def error_fields(message: str, detail: str, sqlstate: str) -> dict[bytes, bytes]
         b"M": message.encode(),
         b"D": detail.encode(),
     }
+
+
+def fields_of(body: bytes) -> dict[bytes, bytes]:
+    """An ErrorResponse's fields, the inverse of `error_fields`."""
+    return {part[:1]: part[1:] for part in body.split(b"\0") if part}
+
+
+def error_of(body: bytes) -> TransferError:
+    """The server's error as one of our own, to be raised again."""
+    fields = {key: value.decode() for key, value in fields_of(body).items()}
+    return TransferError(fields[b"M"], fields.get(b"D", ""), fields[b"C"])
+
+
+def extended(sql: str) -> bytes:
+    """A statement in the extended protocol, under a name of our own, with answers at once."""
+    name = b"redshift\0"
+    parse = message(b"P", name + sql.encode() + b"\0\0\0")
+    bind = message(b"B", name + name + b"\0\0\0\0\0\0")
+    return message(b"C", b"S" + name) + parse + bind + message(b"E", name + b"\0\0\0\0") + message(b"H", b"")
 
 
 def row(body: bytes) -> list[str | None]:

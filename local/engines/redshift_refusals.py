@@ -27,7 +27,6 @@ STATEMENTS: dict[tuple[str, ...], str] = {
     ("notify",): "Redshift has no notifications",
     ("savepoint",): "Redshift has no savepoints",
     ("cluster",): "Redshift sorts by SORTKEY and VACUUM",
-    ("unload",): "UNLOAD is not emulated yet",
     ("create", "external"): "external schemas and tables (Spectrum) are not emulated",
     ("create", "model"): "Redshift ML is not emulated",
     ("create", "datashare"): "data sharing is not emulated",

@@ -20,6 +20,7 @@ from local.engines.redshift_lexer import (
     words,
 )
 from local.engines.redshift_refusals import refuse, syntax_error
+from local.engines.redshift_unload_options import UnloadCommand, parse_unload
 
 __all__ = ["Statement", "UnsupportedError", "translate"]
 
@@ -28,13 +29,15 @@ __all__ = ["Statement", "UnsupportedError", "translate"]
 class Statement:
     """One statement: as it was written, as PostgreSQL runs it, and what the session has to do besides.
 
-    `copy` is set for a COPY from S3, whose `postgres` is empty; `commits` for TRUNCATE, after which Redshift
-    commits; `alone` for what may not run in a transaction block; `tag` replaces PostgreSQL's command tag.
+    `copy` is set for a COPY from S3, whose `postgres` is empty; `unload` for an UNLOAD to S3, whose
+    `postgres` is its query; `commits` for TRUNCATE, after which Redshift commits; `alone` for what may not
+    run in a transaction block; `tag` replaces PostgreSQL's command tag.
     """
 
     text: str
     postgres: str
     copy: CopyCommand | None = None
+    unload: UnloadCommand | None = None
     commits: bool = False
     alone: bool = False
     tag: str | None = None
@@ -63,6 +66,9 @@ def _statement(tokens: Sequence[Token]) -> Statement:
     head = [word for word in found[:5] if word not in {"or", "replace", "local"}]
     if head[:1] == ["copy"]:
         return Statement(text, "", copy=parse_copy(significant(tokens)), tag="COPY")
+    if head[:1] == ["unload"]:
+        unload = parse_unload(significant(tokens))
+        return Statement(text, _query(unload.query), unload=unload, tag="UNLOAD")
     if head[:1] == ["create"] and "table" in found[1:4] and found[1] != "materialized":
         made = create_table(tokens)
         return Statement(
@@ -79,6 +85,14 @@ def _statement(tokens: Sequence[Token]) -> Statement:
         if tuple(head[: len(start)]) == start:
             return Statement(text, handler(tokens))
     return Statement(text, render(rewrite(tokens)))
+
+
+def _query(text: str) -> str:
+    """The one query that an UNLOAD's text is."""
+    queries = translate(text)
+    if len(queries) != 1:
+        raise syntax_error(";", "UNLOAD takes one query.")
+    return queries[0].postgres
 
 
 def _truncate(tokens: Sequence[Token]) -> str:

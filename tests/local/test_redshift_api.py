@@ -42,6 +42,10 @@ READ_LAKE = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket"], "Resource": "*"}],
 }
+WRITE_LAKE = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": ["s3:PutObject", "s3:ListBucket"], "Resource": "*"}],
+}
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class Warehouse:
     name: str
     secret: str
     copy_role: str
+    unload_role: str
     job_role: str
     bucket: str
 
@@ -64,6 +69,16 @@ class Warehouse:
             aws_secret_access_key=keys["SecretAccessKey"],
             aws_session_token=keys["SessionToken"],
         )
+
+    def connect_as_job(self) -> Any:
+        """A connection of Redshift's own driver with credentials that the job's role got."""
+        serverless = self.as_job("redshift-serverless")
+        keys = serverless.get_credentials(workgroupName=self.name, dbName=DATABASE)
+        endpoint = serverless.get_workgroup(workgroupName=self.name)["workgroup"]["endpoint"]
+        return redshift_connector.connect(
+            host=endpoint["address"], port=endpoint["port"], database=DATABASE,
+            user=keys["dbUser"], password=keys["dbPassword"], ssl=False,
+        )  # fmt: skip
 
     def start(self, sql: str | list[str], *, data: Any = None, **more: Any) -> str:
         """Start a statement or a batch: as the administrator, or as the caller `data`."""
@@ -115,22 +130,24 @@ def copy_of(warehouse: Warehouse, table: str, prefix: str, options: str, role: s
 def warehouse(gateway: Any) -> Iterator[Warehouse]:
     name = f"wh-{uuid.uuid4().hex[:8]}"
     iam, serverless, s3 = (gateway.client(service) for service in ("iam", "redshift-serverless", "s3"))
-    copy_role, job_role = (
+    copy_role, unload_role, job_role = (
         iam.create_role(RoleName=f"{name}-{kind}", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
-        for kind in ("Copy", "Job")
+        for kind in ("Copy", "Unload", "Job")
     )
-    iam.put_role_policy(RoleName=f"{name}-Copy", PolicyName="read", PolicyDocument=json.dumps(READ_LAKE))
+    for kind, policy in (("Copy", READ_LAKE), ("Unload", WRITE_LAKE)):
+        iam.put_role_policy(RoleName=f"{name}-{kind}", PolicyName="lake", PolicyDocument=json.dumps(policy))
     s3.create_bucket(Bucket=name)
     namespace = serverless.create_namespace(
         namespaceName=name,
         dbName=DATABASE,
         adminUsername="boss",
         manageAdminPassword=True,
-        iamRoles=[copy_role],
+        iamRoles=[copy_role, unload_role],
         tags=[{"key": "project", "value": "refstack"}],
     )["namespace"]
     serverless.create_workgroup(workgroupName=name, namespaceName=name, baseCapacity=4)
-    made = Warehouse(gateway.client, name, namespace["adminPasswordSecretArn"], copy_role, job_role, name)
+    secret = namespace["adminPasswordSecretArn"]
+    made = Warehouse(gateway.client, name, secret, copy_role, unload_role, job_role, name)
     user = f"IAMR:{name}-Job"
     for sql in (
         "create schema staging",
@@ -158,7 +175,10 @@ def parquet(count: int) -> bytes:
 def test_the_namespace_tells_its_secret_and_its_roles(warehouse):
     found = warehouse.client("redshift-serverless").get_namespace(namespaceName=warehouse.name)["namespace"]
     assert found["status"] == "AVAILABLE"
-    assert found["iamRoles"] == [f"IamRole(applyStatus=in-sync, iamRoleArn={warehouse.copy_role})"]
+    assert found["iamRoles"] == [
+        f"IamRole(applyStatus=in-sync, iamRoleArn={role})"
+        for role in (warehouse.copy_role, warehouse.unload_role)
+    ]
     secret = json.loads(
         warehouse.client("secretsmanager").get_secret_value(SecretId=warehouse.secret)["SecretString"]
     )
@@ -182,13 +202,7 @@ def test_the_workgroups_endpoint_takes_the_administrator(warehouse):
 
 
 def test_redshift_connector_logs_in_with_credentials_of_a_role(warehouse):
-    serverless = warehouse.as_job("redshift-serverless")
-    keys = serverless.get_credentials(workgroupName=warehouse.name, dbName=DATABASE)
-    endpoint = serverless.get_workgroup(workgroupName=warehouse.name)["workgroup"]["endpoint"]
-    with redshift_connector.connect(
-        host=endpoint["address"], port=endpoint["port"], database=DATABASE,
-        user=keys["dbUser"], password=keys["dbPassword"], ssl=False,
-    ) as connection:  # fmt: skip
+    with warehouse.connect_as_job() as connection:
         cursor = connection.cursor()
         cursor.execute("select current_user")
         assert list(cursor.fetchone()) == [f"IAMR:{warehouse.name}-Job"]
@@ -416,14 +430,8 @@ def test_rejected_lines_outlive_the_failed_load(warehouse):
 
 
 def test_copy_works_over_the_extended_protocol(warehouse):
-    serverless = warehouse.as_job("redshift-serverless")
-    keys = serverless.get_credentials(workgroupName=warehouse.name, dbName=DATABASE)
-    endpoint = serverless.get_workgroup(workgroupName=warehouse.name)["workgroup"]["endpoint"]
     warehouse.client("s3").put_object(Bucket=warehouse.bucket, Key="e/a.parquet", Body=parquet(3))
-    with redshift_connector.connect(
-        host=endpoint["address"], port=endpoint["port"], database=DATABASE,
-        user=keys["dbUser"], password=keys["dbPassword"], ssl=False,
-    ) as connection:  # fmt: skip
+    with warehouse.connect_as_job() as connection:
         cursor = connection.cursor()
         cursor.execute("create table staging.extended (id bigint, name varchar(9))")
         copy = copy_of(warehouse, "extended", "%s", "parquet")
@@ -436,6 +444,90 @@ def test_copy_works_over_the_extended_protocol(warehouse):
         connection.rollback()
         cursor.execute("select count(*) from staging.extended")
         assert list(cursor.fetchone()) == [3]
+
+
+# --- UNLOAD ---
+
+
+def unload_of(warehouse: Warehouse, query: str, prefix: str, options: str = "parquet") -> str:
+    """UNLOAD of a query to a prefix of the warehouse's bucket."""
+    target = f"s3://{warehouse.bucket}/{prefix}/"
+    return f"unload ($${query}$$) to '{target}' iam_role '{warehouse.unload_role}' {options}"
+
+
+def unloaded(warehouse: Warehouse, prefix: str) -> list[dict[str, Any]]:
+    """The rows of the Parquet files under a prefix."""
+    s3 = warehouse.client("s3")
+    found = s3.list_objects_v2(Bucket=warehouse.bucket, Prefix=f"{prefix}/").get("Contents", [])
+    bodies = [s3.get_object(Bucket=warehouse.bucket, Key=item["Key"])["Body"].read() for item in found]
+    return [row for body in bodies for row in pq.read_table(io.BytesIO(body)).to_pylist()]
+
+
+def test_unload_writes_what_copy_loads_again(warehouse):
+    job = warehouse.as_job()
+    columns = "id bigint, name varchar(9), price numeric(5, 2), day date, at timestamp, ok boolean, f float8"
+    warehouse.run(f"create table staging.source ({columns})", data=job)
+    warehouse.run(
+        "insert into staging.source values "
+        "(1, 'a\\'b', 1.25, '2013-01-01', '2013-01-01 05:17:00', true, 0.5), "
+        "(2, '', -1, '2013-12-31', '2013-12-31 00:00:00.5', false, 1e300), "
+        "(null, null, null, null, null, null, null)",
+        data=job,
+    )
+    query = "select * from staging.source order by id"
+    found = warehouse.run(
+        [unload_of(warehouse, query, "u1"), f"create table staging.target ({columns})"], data=job
+    )
+    assert [part["Status"] for part in found["SubStatements"]] == ["FINISHED", "FINISHED"]
+    warehouse.run(copy_of(warehouse, "target", "u1", "parquet"), data=job)
+    assert warehouse.rows("select * from staging.target order by id", data=job) == warehouse.rows(
+        query, data=job
+    )
+
+
+def test_unload_reads_with_the_rights_of_its_user_and_writes_with_those_of_its_role(warehouse, gateway):
+    warehouse.run("create table staging.private (a int)")
+    denied = warehouse.error(
+        unload_of(warehouse, "select * from staging.private", "u2"), data=warehouse.as_job()
+    )
+    assert "permission denied for table private" in denied
+    assert unloaded(warehouse, "u2") == []
+    as_copy = unload_of(warehouse, "select 1 as a", "u2").replace(warehouse.unload_role, warehouse.copy_role)
+    warehouse.run(as_copy)
+    lines = [json.loads(line) for line in (gateway.home / "would_deny.jsonl").read_text().splitlines()]
+    lacking = {line["action"] for line in lines if f"{warehouse.name}-Copy" in line["caller"]}
+    assert "s3:PutObject" in lacking
+    assert not [line for line in lines if f"{warehouse.name}-Unload" in line["caller"]]
+
+
+def test_unload_works_over_the_extended_protocol(warehouse):
+    with warehouse.connect_as_job() as connection:
+        cursor = connection.cursor()
+        cursor.execute("create table staging.kept (a int)")
+        cursor.execute(unload_of(warehouse, "select 1 as a union all select 2", "u3"))
+        with pytest.raises(redshift_connector.ProgrammingError, match="destination on S3 is not empty"):
+            cursor.execute(unload_of(warehouse, "select 3 as a", "u3"))
+        connection.rollback()
+        cursor.execute("select count(*) from pg_table_def where tablename = 'kept'")
+        assert list(cursor.fetchone()) == [0]
+        with pytest.raises(redshift_connector.ProgrammingError, match="does not exist"):
+            cursor.execute(unload_of(warehouse, "select nothing", "u3"))
+        connection.rollback()
+        cursor.execute(unload_of(warehouse, "select 4 as a", "u4", "parquet parallel off"))
+        cursor.execute("select 5")
+        assert list(cursor.fetchone()) == [5]
+    assert [unloaded(warehouse, prefix) for prefix in ("u3", "u4")] == [[{"a": 1}, {"a": 2}], [{"a": 4}]]
+
+
+def test_a_failed_unload_fails_its_batch(warehouse):
+    warehouse.run("create table staging.not_unloaded (a int)")
+    nowhere = unload_of(warehouse, "select 1", "u5").replace(
+        f"s3://{warehouse.bucket}", "s3://nowhere-at-all"
+    )
+    assert "bucket does not exist" in warehouse.error(
+        ["insert into staging.not_unloaded values (1)", nowhere]
+    )
+    assert warehouse.rows("select count(*) from staging.not_unloaded") == [[0]]
 
 
 TYPES = {

@@ -18,8 +18,9 @@ import pytest
 from moto import mock_aws
 
 from local.engines import redshift_copy
-from local.engines.redshift_copy_rows import Column, CopyError, Reject
+from local.engines.redshift_copy_rows import Column, Reject
 from local.engines.redshift_lexer import UnsupportedError
+from local.engines.redshift_s3 import Namespace, TransferError
 from local.engines.redshift_sql import translate
 
 ROLE = "arn:aws:iam::000000000000:role/copy"
@@ -75,7 +76,7 @@ def load(
     [statement] = translate(f"copy s.t from 's3://{BUCKET}/{prefix}' iam_role {role} {options}")
     assert statement.copy is not None
     target = redshift_copy.Target(1, "s.t", columns)
-    namespace = redshift_copy.Namespace(roles=lambda: (list(associated), default), s3=lambda _: s3)
+    namespace = Namespace(roles=lambda: (list(associated), default), s3=lambda _: s3)
     reject = (rejects if rejects is not None else []).append
     return b"".join(redshift_copy.rows(statement.copy, target, namespace, reject)).decode().splitlines()
 
@@ -85,14 +86,14 @@ def load(
 
 def test_a_role_that_is_not_associated_with_the_namespace_is_refused(s3, put):
     put("t/a.parquet", parquet(a=pa.array([1])))
-    with pytest.raises(CopyError, match="not authorized to assume IAM Role"):
+    with pytest.raises(TransferError, match="not authorized to assume IAM Role"):
         load(s3, [column("int8")], associated=())
 
 
 def test_the_default_role_is_the_namespaces(s3, put):
     put("t/a.parquet", parquet(a=pa.array([1])))
     assert load(s3, [column("int8")], role="default") == ["1"]
-    with pytest.raises(CopyError, match="No default IAM role"):
+    with pytest.raises(TransferError, match="No default IAM role"):
         load(s3, [column("int8")], role="default", default=None)
 
 
@@ -102,14 +103,14 @@ def test_a_copy_without_a_role_is_refused():
 
 
 def test_an_empty_prefix_is_refused(s3):
-    with pytest.raises(CopyError, match="The specified S3 prefix 't/' does not exist"):
+    with pytest.raises(TransferError, match="The specified S3 prefix 't/' does not exist"):
         load(s3, [column("int8")])
 
 
 def test_a_missing_bucket_is_told(s3):
     [statement] = translate(f"copy t from 's3://nowhere/x' iam_role '{ROLE}' parquet")
-    namespace = redshift_copy.Namespace(roles=lambda: ([ROLE], None), s3=lambda _: s3)
-    with pytest.raises(CopyError, match="bucket does not exist"):
+    namespace = Namespace(roles=lambda: ([ROLE], None), s3=lambda _: s3)
+    with pytest.raises(TransferError, match="bucket does not exist"):
         list(redshift_copy.rows(statement.copy, redshift_copy.Target(1, "t", []), namespace, print))
 
 
@@ -132,14 +133,14 @@ def test_columns_go_by_position_and_never_by_name(s3, put):
 
 def test_columns_are_never_taken_from_the_path(s3, put):
     put("t/year=2013/a.parquet", parquet(a=pa.array([1])))
-    with pytest.raises(CopyError, match="Table columns: 2, Data columns: 1"):
+    with pytest.raises(TransferError, match="Table columns: 2, Data columns: 1"):
         load(s3, [column("int8"), column("int4", name="year")])
 
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_another_number_of_columns_is_refused(s3, put, count):
     put("t/a.parquet", parquet(a=pa.array([1]), b=pa.array([2])))
-    with pytest.raises(CopyError, match="Unmatched number of columns between table and file"):
+    with pytest.raises(TransferError, match="Unmatched number of columns between table and file"):
         load(s3, [column("int8")] * count)
 
 
@@ -166,7 +167,7 @@ INT, TEXT = pa.array([1], pa.int32()), pa.array(["1"])
 )
 def test_another_type_is_refused(s3, put, kind, values):
     put("t/a.parquet", parquet(a=values))
-    with pytest.raises(CopyError, match="incompatible Parquet schema for column 'c'"):
+    with pytest.raises(TransferError, match="incompatible Parquet schema for column 'c'"):
         load(s3, [column(kind, size=9 if kind == "varchar" else None)])
 
 
@@ -199,25 +200,25 @@ def test_the_same_type_is_loaded(s3, put, kind, values, expected):
 def test_varchar_counts_bytes(s3, put):
     put("t/a.parquet", parquet(a=pa.array(["éé"])))
     assert load(s3, [column("varchar", size=4)]) == ['"éé"']
-    with pytest.raises(CopyError, match=r"defined in the table\. Table: 3, Data: 4"):
+    with pytest.raises(TransferError, match=r"defined in the table\. Table: 3, Data: 4"):
         load(s3, [column("varchar", size=3)])
 
 
 def test_null_in_a_required_column_is_refused(s3, put):
     put("t/a.parquet", parquet(a=pa.array([1, None])))
-    with pytest.raises(CopyError, match="not-null"):
+    with pytest.raises(TransferError, match="not-null"):
         load(s3, [column("int8", required=True)])
 
 
 def test_a_value_beyond_smallint_is_refused(s3, put):
     put("t/a.parquet", parquet(a=pa.array([40_000], pa.int32())))
-    with pytest.raises(CopyError, match="out of range"):
+    with pytest.raises(TransferError, match="out of range"):
         load(s3, [column("int2")])
 
 
 def test_a_file_that_is_no_parquet_is_refused_by_name(s3, put):
     put("t/a.parquet", b"a,b\n")
-    with pytest.raises(CopyError, match=r"s3://warehouse/t/a\.parquet' has an invalid version number"):
+    with pytest.raises(TransferError, match=r"s3://warehouse/t/a\.parquet' has an invalid version number"):
         load(s3, [column("int8")])
 
 
@@ -264,19 +265,19 @@ def test_a_manifest_names_its_files(s3, put):
 
 def test_a_mandatory_file_of_a_manifest_must_be_there(s3, put):
     put("m.json", json.dumps({"entries": [{"url": f"s3://{BUCKET}/gone", "mandatory": True}]}).encode())
-    with pytest.raises(CopyError, match="Mandatory url is not present"):
+    with pytest.raises(TransferError, match="Mandatory url is not present"):
         load(s3, [column("int4")], "csv manifest", prefix="m.json")
 
 
 def test_a_manifest_of_parquet_files_tells_their_size(s3, put):
     put("m.json", json.dumps({"entries": [{"url": f"s3://{BUCKET}/a"}]}).encode())
-    with pytest.raises(CopyError, match="metadata is required"):
+    with pytest.raises(TransferError, match="metadata is required"):
         load(s3, [column("int8")], "format parquet manifest", prefix="m.json")
 
 
 def test_a_manifest_that_is_no_json_is_refused(s3, put):
     put("m.json", b"a.csv")
-    with pytest.raises(CopyError, match="not in correct json format"):
+    with pytest.raises(TransferError, match="not in correct json format"):
         load(s3, [column("int4")], "csv manifest", prefix="m.json")
 
 
@@ -298,7 +299,7 @@ def test_compressed_files_are_read(s3, put, option, compress):
 
 def test_a_truncated_gzip_file_is_told_by_name(s3, put):
     put("t/a.gz", gzip.compress(b"1\n" * 1000)[:-9])
-    with pytest.raises(CopyError, match=r"Cannot decompress s3://warehouse/t/a\.gz"):
+    with pytest.raises(TransferError, match=r"Cannot decompress s3://warehouse/t/a\.gz"):
         load(s3, [column("int4")], "csv gzip")
 
 
@@ -354,7 +355,7 @@ def test_values_are_read_in_their_formats(s3, put, kind, option, value, expected
 def test_a_bad_value_is_rejected_with_its_code(s3, put, kind, value, code):
     put("t/a.csv", f"{value}\n".encode())
     rejects: list[Reject] = []
-    with pytest.raises(CopyError, match=r"Load into table 't' failed\.  Check 'sys_load_error_detail'"):
+    with pytest.raises(TransferError, match=r"Load into table 't' failed\.  Check 'sys_load_error_detail'"):
         load(s3, [column(kind, size=3 if kind == "varchar" else None)], "csv", rejects=rejects)
     assert [(reject.line, reject.code) for reject in rejects] == [(1, code)]
 
@@ -364,21 +365,21 @@ def test_maxerror_lets_as_many_lines_be_bad(s3, put):
     rejects: list[Reject] = []
     assert load(s3, [column("int4")], "csv maxerror 2", rejects=rejects) == ["1", "2"]
     assert [reject.line for reject in rejects] == [2, 4]
-    with pytest.raises(CopyError, match="failed"):
+    with pytest.raises(TransferError, match="failed"):
         load(s3, [column("int4")], "csv maxerror 1")
 
 
 def test_a_missing_field_is_rejected_unless_records_are_filled(s3, put):
     put("t/a.csv", b"1\n")
     columns = [column("int4", name="a"), column("varchar", size=3, name="b")]
-    with pytest.raises(CopyError, match="Delimiter not found"):
+    with pytest.raises(TransferError, match="Delimiter not found"):
         load(s3, columns, "csv")
     assert load(s3, columns, "csv fillrecord") == ["1,"]
 
 
 def test_null_for_a_required_column_is_rejected(s3, put):
     put("t/a.csv", b"1,\n")
-    with pytest.raises(CopyError, match="Missing data for not-null field"):
+    with pytest.raises(TransferError, match="Missing data for not-null field"):
         load(s3, [column("int4"), column("int4", required=True)], "csv")
 
 
@@ -389,7 +390,7 @@ def test_long_values_are_cut_when_asked(s3, put):
 
 def test_bytes_that_are_no_utf8_are_refused_or_replaced(s3, put):
     put("t/a.csv", b"\xff\n")
-    with pytest.raises(CopyError, match="unsupported UTF8"):
+    with pytest.raises(TransferError, match="unsupported UTF8"):
         load(s3, [column("varchar", size=3)], "csv")
     assert load(s3, [column("varchar", size=3)], "csv acceptinvchars '^'") == ["^"]
 
@@ -411,7 +412,7 @@ def target(columns: str = "", options: str = "") -> redshift_copy.Target:
 def test_identity_columns_are_left_out_unless_given_explicitly():
     assert [column.name for column in target().columns] == ["name", "price"]
     assert [column.name for column in target(options="explicit_ids").columns] == ["id", "name", "price"]
-    with pytest.raises(CopyError, match="cannot set an identity column"):
+    with pytest.raises(TransferError, match="cannot set an identity column"):
         target("(id, name)")
 
 
@@ -424,8 +425,8 @@ def test_a_column_list_sets_the_order():
 
 
 def test_an_unknown_column_and_a_missing_table_are_refused():
-    with pytest.raises(CopyError, match='column "nix" of relation'):
+    with pytest.raises(TransferError, match='column "nix" of relation'):
         target("(nix)")
     [statement] = translate("copy s.t from 's3://b/p' iam_role default csv")
-    with pytest.raises(CopyError, match=r"Cannot COPY into nonexistent table s\.t"):
+    with pytest.raises(TransferError, match=r"Cannot COPY into nonexistent table s\.t"):
         redshift_copy.target(statement.copy, [])

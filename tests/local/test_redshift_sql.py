@@ -263,7 +263,6 @@ def test_columns_without_a_size_have_redshifts():
         ("create sequence s", "IDENTITY"),
         ("create trigger x after insert on t execute function f()", "no triggers"),
         ("create extension x", "no extensions"),
-        ("unload ('select 1') to 's3://b/p' iam_role default", "UNLOAD is not emulated yet"),
         ("create external schema s from data catalog", "Spectrum"),
         ("copy t from stdin", "STDIN"),
         (f"{MERGE} {INSERT}", "exactly one WHEN MATCHED"),

@@ -239,6 +239,23 @@ def test_append_and_vacuum_stand_outside_transactions(session):
         session.execute("rollback")
 
 
+def test_an_unload_that_cannot_be_tells_why_and_fails_its_transaction(session):
+    session.execute("create table t (a int)")
+    nowhere = "to 's3://b/p' iam_role default parquet"
+    for query, error in (
+        ("select nothing from s.t", psycopg.errors.UndefinedColumn),
+        ("select 1 / 0 as a", psycopg.errors.DivisionByZero),
+    ):
+        session.execute("begin")
+        session.execute("insert into t values (1)")
+        with pytest.raises(error):
+            session.execute(f"unload ('{query}') {nowhere}".encode())
+        with pytest.raises(psycopg.errors.InFailedSqlTransaction):
+            session.execute("select 1")
+        session.execute("rollback")
+    assert rows(session, "select count(*) from t") == [(0,)]
+
+
 def test_dates_count_as_redshift_counts_them(session):
     assert rows(
         session,
