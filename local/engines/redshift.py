@@ -24,6 +24,10 @@ REDSHIFT_SETTINGS = {
     # Redshift's string literals have backslash escapes.
     "standard_conforming_strings": "off",
     "escape_string_warning": "off",
+    # Redshift analyses and vacuums by itself, soon after a load.
+    "autovacuum_naptime": "10s",
+    # What it reads lies in memory here: a jump costs no more than the next page.
+    "random_page_cost": "1.1",
 }
 CATALOG = Path(__file__).with_name("redshift_catalog.sql")
 ENDPOINT_READY_SECONDS = 20.0

@@ -13,6 +13,31 @@ CREATE TABLE pg_catalog.redshift_tables (
 );
 GRANT SELECT ON pg_catalog.redshift_tables TO PUBLIC;
 
+-- Redshift's zone maps, which let a range of the leading sort column skip blocks: a BRIN index on that column. A
+-- trigger keeps it complete, because Redshift's are, and PostgreSQL's own lags behind until a VACUUM.
+CREATE FUNCTION pg_catalog.redshift_summarise() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+    PERFORM brin_summarize_new_values(i.indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+    WHERE i.indrelid = TG_RELID AND c.relname = 'redshift_zones_' || TG_RELID;
+    RETURN NULL;
+END $$;
+CREATE FUNCTION pg_catalog.redshift_map_zones(name regclass, sortkey text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+DECLARE zones text := 'redshift_zones_' || name::oid;
+BEGIN
+    EXECUTE (SELECT format('DROP INDEX IF EXISTS %I.%I', relnamespace::regnamespace, zones) FROM pg_class WHERE oid = name);
+    EXECUTE format('DROP TRIGGER IF EXISTS redshift_zones ON %s', name);
+    IF sortkey IS NULL OR NOT EXISTS (
+        SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+        WHERE a.attrelid = name AND a.attname = sortkey AND t.typcategory IN ('D', 'N', 'S')) THEN
+        RETURN;
+    END IF;
+    EXECUTE format('CREATE INDEX %I ON %s USING brin (%I) WITH (pages_per_range = 16)', zones, name, sortkey);
+    EXECUTE format('CREATE TRIGGER redshift_zones AFTER INSERT ON %s FOR EACH STATEMENT'
+        ' EXECUTE FUNCTION pg_catalog.redshift_summarise()', name);
+END $$;
+
 CREATE FUNCTION pg_catalog.redshift_remember(name regclass, attributes jsonb) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE sorted text[] := CASE WHEN attributes ? 'sortkeys'
@@ -32,6 +57,9 @@ BEGIN
         sortkeys = coalesce(excluded.sortkeys, redshift_tables.sortkeys),
         encodings = redshift_tables.encodings || excluded.encodings,
         keys = redshift_tables.keys || excluded.keys;
+    IF sorted IS NOT NULL THEN
+        PERFORM redshift_map_zones(name, sorted[1]);
+    END IF;
 END $$;
 
 -- VARCHAR(n) holds n bytes: tables check it with this function, which raises Redshift's own error.

@@ -146,6 +146,48 @@ def test_keys_are_remembered_and_not_enforced(session):
     ]
 
 
+def deleted_pages(session: psycopg.Connection[Any], endpoint: Endpoint, years: int) -> int:
+    """Pages that the delete of one day touches in a table with so many years of history."""
+    session.execute(
+        f"create table history_{years} (id bigint, day date, text varchar(99)) sortkey (day, id)".encode()
+    )
+    for year in range(years):
+        session.execute(
+            f"insert into history_{years} select day * 200 + n, date '2000-01-01' + {year} * 365 + day, "
+            "repeat('x', 90) from generate_series(0, 364) as a(day), generate_series(1, 200) as b(n) order by 2".encode()
+        )
+    session.execute(f"analyze history_{years}".encode())
+    with endpoint.server.connect(DATABASE) as owner:
+        plan = owner.execute(
+            f"explain (analyze, buffers, format json) delete from s.history_{years} where day between "
+            "'2000-06-01' and '2000-06-01'".encode()
+        ).fetchone()
+    assert plan is not None
+    [scan] = plan[0][0]["Plan"]["Plans"]
+    assert scan["Node Type"] == "Bitmap Heap Scan"
+    assert scan["Actual Rows"] == 200
+    return int(scan["Shared Hit Blocks"] + scan["Shared Read Blocks"])
+
+
+def test_a_range_of_the_leading_sort_column_reads_no_history(endpoint, session):
+    assert deleted_pages(session, endpoint, 5) <= 1.2 * deleted_pages(session, endpoint, 1)
+
+
+def test_zones_follow_the_sort_key(endpoint, session):
+    session.execute("create table t (a int, b boolean, c super) compound sortkey (a, b)")
+    count = (
+        "select count(*) from pg_class where relname like 'redshift_zones_%' "
+        "and relnamespace = 's'::regnamespace"
+    )
+    assert rows(session, count) == [(1,)]
+    session.execute("alter table t alter sortkey (b)")
+    assert rows(session, count) == [(0,)]
+    session.execute("alter table t alter sortkey (a)")
+    session.execute("create temp table u (a varchar(9)) sortkey (a); insert into u values ('x')")
+    session.execute("alter table t alter sortkey none")
+    assert rows(session, count) == [(0,)]
+
+
 def test_a_table_that_is_there_is_skipped_with_its_attributes(endpoint, session):
     create = "create table if not exists t (a int, primary key (a)) diststyle all sortkey (a)"
     session.execute(create)
