@@ -70,6 +70,40 @@ RAW_WEATHER = Table(
     DAY_PARTITIONS,
 )
 
+SNAPSHOT_PARTITIONS = (
+    Column("snapshot", "string", "Day as of which the list was complete, yyyy-mm-dd.", 10, required=True),
+)
+"""Hive partition of the complete lists: `snapshot=2013-01-01`."""
+
+RAW_AIRCRAFT = Table(
+    "aircraft",
+    "one registered aircraft, all values as text, NA = null",
+    ("tailnum",),
+    (
+        _raw("tailnum", "Registration, with its N."),
+        _raw("year", "Year of manufacture."),
+        _raw("type", "Kind of aircraft, such as `Fixed wing multi engine`."),
+        _raw("manufacturer", "Manufacturer."),
+        _raw("model", "Model."),
+        _raw("engines", "Number of engines."),
+        _raw("seats", "Number of seats."),
+        _raw("speed", "Cruising speed, mph."),
+        _raw("engine", "Kind of engine, such as `Turbo-fan`."),
+    ),
+    SNAPSHOT_PARTITIONS,
+)
+
+RAW_AIRLINES = Table(
+    "airlines",
+    "one carrier, all values as text, NA = null",
+    ("carrier",),
+    (_raw("carrier", "Carrier code."), _raw("name", "Name.")),
+    SNAPSHOT_PARTITIONS,
+)
+
+RAW = (RAW_FLIGHTS, RAW_WEATHER, RAW_AIRCRAFT, RAW_AIRLINES)
+"""The tables of the raw zone."""
+
 CURATED_FLIGHTS = Table(
     "flights",
     "one scheduled flight, typed and valid, cancelled and diverted ones included",

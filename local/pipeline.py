@@ -17,6 +17,13 @@ DAG_ID = "flights_batch"
 AIRFLOW_READY_SECONDS = 180
 RUN_SECONDS = 1800
 ARRIVAL_SECONDS = 60
+SOURCE_PATHS = {
+    "flights": "/PREZIP",
+    "weather": "/v1/archive",
+    "aircraft": "/registry/{date}/ReleasableAircraft.zip",
+    "airlines": "/lookup/{date}/L_UNIQUE_CARRIERS.csv",
+}
+"""Where the replay has each source."""
 POLL_SECONDS = 1.0
 FINISHED = {"success", "failed"}
 
@@ -179,7 +186,7 @@ def point_sources_to(url: str) -> None:
         for parameter in page["Parameters"]:
             source = re.fullmatch(r"/refstack/[^/]+/sources/(\w+)", parameter["Name"])
             if source:
-                path = {"flights": "/PREZIP", "weather": "/v1/archive"}[source.group(1)]
+                path = SOURCE_PATHS[source.group(1)]
                 ssm.put_parameter(Name=parameter["Name"], Value=url + path, Overwrite=True)
 
 

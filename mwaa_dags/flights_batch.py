@@ -33,7 +33,8 @@ DOC = """
 ### Flights: daily batch and backfill
 
 1. **Ingest**: one Lambda invocation a month and data set brings flights (US BTS) and weather (Open-Meteo)
-   into the raw bucket, one object a day.
+   into the raw bucket, one object a day; one more brings the lists of aircraft (FAA) and airlines (BTS), one
+   object a list and day as of it.
 2. **Curate**: one Glue job run types and cleans the flights; bad rows go to the rejects, each with a reason.
 3. **Transform**: one transient EMR cluster builds the dimensions, then the facts. It is terminated whatever
    happens to its steps.
@@ -198,6 +199,16 @@ with DAG(
             pre_execute=Limits("lambda"),
         )
         list(ingested.values()) >> raw_objects
+        snapshots = LambdaInvokeFunctionOperator(
+            task_id="snapshots",
+            task_display_name="Ingest the lists of aircraft and airlines",
+            function_name="{{ cfg.functions.ingest_snapshots }}",
+            payload='{"start": "{{ ti.xcom_pull("plan", key="start") }}", '
+            '"end": "{{ ti.xcom_pull("plan", key="end") }}"}',
+            botocore_config=LAMBDA_CLIENT,
+            pre_execute=Limits("lambda"),
+        )
+        plan >> snapshots
 
     curate = GlueJobOperator(
         task_id="curate",
@@ -280,4 +291,5 @@ with DAG(
         load["fact_flight"] >> load["fact_airport_daily"] >> count_rows
 
     raw_objects >> curate >> create_cluster
+    snapshots >> create_cluster
     check_row_accounting(plan["run_key"], ingested["flights"].output, count_rows.output)

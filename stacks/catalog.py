@@ -106,6 +106,8 @@ class CatalogStack(PlatformStack):
         forms: list[tuple[str, Table, Form, str, str]] = [
             ("RawFlights", schema.RAW_FLIGHTS, "csv", self.raw_database, f"{raw}/flights/"),
             ("RawWeather", schema.RAW_WEATHER, "json", self.raw_database, f"{raw}/weather/"),
+            ("RawAircraft", schema.RAW_AIRCRAFT, "csv", self.raw_database, f"{raw}/aircraft/"),
+            ("RawAirlines", schema.RAW_AIRLINES, "csv", self.raw_database, f"{raw}/airlines/"),
             ("Flights", schema.CURATED_FLIGHTS, "parquet", self.curated_database, f"{curated}/flights/"),
             (
                 "Rejects",

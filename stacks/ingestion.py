@@ -15,7 +15,7 @@ from constructs import Construct
 
 from flights import schema
 from stacks.catalog import CatalogStack
-from stacks.constructs.data_bucket import grant_put_objects
+from stacks.constructs.data_bucket import grant_put_objects, grant_read_put_objects
 from stacks.constructs.deletion import removal_policy
 from stacks.constructs.function import PlatformFunction
 from stacks.constructs.stack import PlatformStack
@@ -33,7 +33,7 @@ GIVE_UP_AFTER = Duration.hours(2)
 
 
 class IngestionStack(PlatformStack):
-    """Lambda functions ingest_flights, ingest_weather, register_object and prepare_warehouse.
+    """Lambda functions ingest_flights, ingest_weather, ingest_snapshots, register_object, prepare_warehouse.
 
     The DAG invokes the ingestion and the preparation, so no schedule is here; objects that arrive in the raw
     bucket register themselves.
@@ -62,20 +62,14 @@ class IngestionStack(PlatformStack):
         """IAM role that prepare_warehouse makes a transformer: that of the dbt task."""
         self.ingest_flights = self._ingest("flights", settings.ingestion.flights_source)
         self.ingest_weather = self._ingest("weather", settings.ingestion.weather_source)
+        self.ingest_snapshots = self._ingest_snapshots()
         self.object_table = self._object_table()
         self.register_object = self._register_object(catalog)
         self.prepare_warehouse = self._prepare_warehouse(warehouse)
 
     def _ingest(self, dataset: str, source: str) -> PlatformFunction:
         """The function that fetches `dataset`; where from, it reads from a parameter at run time."""
-        title = dataset.title()
-        parameter = ssm.StringParameter(
-            self,
-            f"{title}Source",
-            parameter_name=self.settings.parameter("sources", dataset),
-            description=f"URL of the {dataset} source",
-            string_value=source,
-        )
+        parameter = self._source(dataset, source)
         function = self._function(
             f"ingest_{dataset}",
             f"Fetches {dataset} of a range of days and stores one raw object a day",
@@ -98,6 +92,53 @@ class IngestionStack(PlatformStack):
         )
         return function
 
+    def _ingest_snapshots(self) -> PlatformFunction:
+        """The function that fetches the complete lists, and leaves those alone that are there already."""
+        settings = self.settings.ingestion
+        sources = {
+            dataset: self._source(dataset, url)
+            for dataset, url in (
+                ("aircraft", settings.aircraft_source),
+                ("airlines", settings.airlines_source),
+            )
+        }
+        function = self._function(
+            "ingest_snapshots",
+            "Fetches the lists of aircraft and airlines and stores one raw object a list and day as of it",
+            {
+                "RAW_BUCKET": self._lake.raw.bucket_name,
+                **{
+                    f"{dataset.upper()}_SOURCE_PARAMETER": parameter.parameter_name
+                    for dataset, parameter in sources.items()
+                },
+            },
+            memory_mb=settings.memory_mb,
+            timeout_seconds=settings.timeout_seconds,
+        )
+        function.role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["ssm:GetParameter"],
+                resources=[parameter.parameter_arn for parameter in sources.values()],
+            )
+        )
+        grant_read_put_objects(
+            self._lake.raw,
+            function.role,
+            *(f"{folder}/" for folder in (*sources, "rejects")),
+            reason="The function writes one object for each list and day, and asks first what is there.",
+        )
+        return function
+
+    def _source(self, dataset: str, url: str) -> ssm.StringParameter:
+        """The parameter that tells a function where it fetches `dataset` from."""
+        return ssm.StringParameter(
+            self,
+            f"{dataset.title()}Source",
+            parameter_name=self.settings.parameter("sources", dataset),
+            description=f"URL of the {dataset} source",
+            string_value=url,
+        )
+
     def _object_table(self) -> dynamodb.Table:
         """What is known of each version of each raw object."""
         return dynamodb.Table(
@@ -116,6 +157,7 @@ class IngestionStack(PlatformStack):
 
     def _register_object(self, catalog: CatalogStack) -> PlatformFunction:
         """The function that each object created in the raw bucket invokes, and what catches its failures."""
+        datasets = [table.name for table in schema.RAW]
         dead_letters = sqs.Queue(
             self,
             "UnregisteredObjects",
@@ -144,9 +186,7 @@ class IngestionStack(PlatformStack):
         function.role.add_to_policy(
             iam.PolicyStatement(
                 actions=["glue:CreatePartition", "glue:GetTable"],
-                resources=catalog.glue_arns(
-                    catalog.raw_database, schema.RAW_FLIGHTS.name, schema.RAW_WEATHER.name
-                ),
+                resources=catalog.glue_arns(catalog.raw_database, *datasets),
             )
         )
         events.Rule(
@@ -158,7 +198,7 @@ class IngestionStack(PlatformStack):
                 detail_type=["Object Created"],
                 detail={
                     "bucket": {"name": [self._lake.raw.bucket_name]},
-                    "object": {"key": [{"prefix": "flights/"}, {"prefix": "weather/"}]},
+                    "object": {"key": [{"prefix": f"{dataset}/"} for dataset in datasets]},
                 },
             ),
             targets=[

@@ -113,7 +113,12 @@ class OrchestrationStack(PlatformStack):
         spark: SparkStack,
         ingestion: IngestionStack,
     ) -> None:
-        for function in (ingestion.ingest_flights, ingestion.ingest_weather, ingestion.prepare_warehouse):
+        for function in (
+            ingestion.ingest_flights,
+            ingestion.ingest_weather,
+            ingestion.ingest_snapshots,
+            ingestion.prepare_warehouse,
+        ):
             function.allow_invocation_by(self.role)
         grant_read_objects(
             lake.raw,
@@ -165,6 +170,7 @@ class OrchestrationStack(PlatformStack):
             "functions": {
                 "ingest_flights": ingestion.ingest_flights.name,
                 "ingest_weather": ingestion.ingest_weather.name,
+                "ingest_snapshots": ingestion.ingest_snapshots.name,
                 "prepare_warehouse": ingestion.prepare_warehouse.name,
             },
             "glue": {"curate_flights": catalog.curate_job_name},

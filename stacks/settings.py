@@ -253,6 +253,15 @@ class Ingestion(Section):
         default="https://archive-api.open-meteo.com/v1/archive", pattern=r"^https?://"
     )
     """URL of Open-Meteo's archive, or of a server that answers as it does."""
+    aircraft_source: str = Field(
+        default="https://registry.faa.gov/database/ReleasableAircraft.zip", pattern=r"^https?://"
+    )
+    """URL of FAA's aircraft registry; with `{date}` in it an archive, asked for the ISO days of a run."""
+    airlines_source: str = Field(
+        default="https://www.transtats.bts.gov/Download_Lookup.asp?Y11x72=Y_haVdhR_PNeeVRef",
+        pattern=r"^https?://",
+    )
+    """URL of BTS' table of carriers, or of an archive of it, as above."""
     memory_mb: int = Field(default=1024, ge=128, le=10240)
     """Memory of the functions that fetch; CPU grows with it."""
     timeout_seconds: int = Field(default=900, ge=1, le=900)

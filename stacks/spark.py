@@ -94,7 +94,12 @@ class SparkStack(PlatformStack):
 
     def _grant_data(self) -> None:
         grant_read_objects(
-            self._lake.raw, self.node_role, "weather", reason="The weather dimension reads a range of days."
+            self._lake.raw,
+            self.node_role,
+            "weather",
+            "aircraft",
+            "airlines",
+            reason="The dimensions read a range of days of weather, and the lists of aircraft and airlines.",
         )
         grant_read_objects(
             self._lake.curated,

@@ -11,6 +11,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, date
+from email.utils import parsedate_to_datetime
 from typing import IO, TypeVar
 
 USER_AGENT = "refstack-flights/0.1"
@@ -68,8 +70,22 @@ def with_retries(
     raise ValueError(f"a retry policy needs at least 1 attempt, not {policy.attempts}")
 
 
+@dataclass(frozen=True)
+class Document:
+    """What a URL answered: its body, open at its start, and the day (UTC) on which it was last modified."""
+
+    body: IO[bytes]
+    modified: date | None
+    """None if the answer does not say."""
+
+
 def download(url: str, timeout: float = TIMEOUT_SECONDS) -> IO[bytes]:
-    """Body of `url` as an open temporary file, positioned at its start: one attempt, constant memory.
+    """Body of `url` as an open temporary file, positioned at its start; see `document`."""
+    return document(url, timeout).body
+
+
+def document(url: str, timeout: float = TIMEOUT_SECONDS) -> Document:
+    """What `url` answers, its body as an open temporary file: one attempt, constant memory.
 
     Raises NotFoundError (404, 410), PassingError (a 5xx, 408, 425 or 429 answer, no connection, a time-out,
     fewer bytes than announced) or SourceError (any other refusal).
@@ -82,6 +98,7 @@ def download(url: str, timeout: float = TIMEOUT_SECONDS) -> IO[bytes]:
         with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310 - checked above
             shutil.copyfileobj(answer, body, CHUNK_BYTES)
             announced = answer.headers.get("Content-Length")
+            modified = _day(answer.headers.get("Last-Modified"))
         if announced is not None and body.tell() != int(announced):
             raise PassingError(f"{url} broke off after {body.tell()} of {announced} bytes")
     except urllib.error.HTTPError as error:
@@ -95,7 +112,15 @@ def download(url: str, timeout: float = TIMEOUT_SECONDS) -> IO[bytes]:
         body.close()
         raise
     body.seek(0)
-    return body
+    return Document(body, modified)
+
+
+def _day(header: str | None) -> date | None:
+    """The day, UTC, of an HTTP date; None without one or if it is none."""
+    try:
+        return parsedate_to_datetime(header).astimezone(UTC).date() if header else None
+    except ValueError:
+        return None
 
 
 def _refusal(url: str, error: urllib.error.HTTPError) -> SourceError:

@@ -1,7 +1,13 @@
 """Objects of the raw zone: one a data set and day, gzip, equal bytes for equal rows.
 
+What happened on a day:
+
 - flights/year=2013/month=01/day=01/flights-2013-01-01.csv.gz: CSV with a header line
 - weather/year=2013/month=01/day=01/weather-2013-01-01.json.gz: JSON lines
+
+Complete lists as of a day, their snapshots; no object, no snapshot of that day:
+- aircraft/snapshot=2013-01-01/aircraft-2013-01-01.csv.gz: CSV with a header line
+- airlines/snapshot=2013-01-01/airlines-2013-01-01.csv.gz: CSV with a header line
 """
 
 from __future__ import annotations
@@ -14,12 +20,12 @@ from dataclasses import dataclass
 from datetime import date
 from types import TracebackType
 
-SUFFIXES = {"flights": "csv.gz", "weather": "json.gz"}
+SUFFIXES = {"flights": "csv.gz", "weather": "json.gz", "aircraft": "csv.gz", "airlines": "csv.gz"}
 """Data set → how its objects' names end."""
+SNAPSHOTS = frozenset({"aircraft", "airlines"})
+"""The data sets that are complete lists."""
 
-_KEY = re.compile(
-    r"(?P<dataset>\w+)/year=(?P<year>\d{4})/month=(?P<month>\d\d)/day=(?P<day>\d\d)/(?P<name>[^/]+)"
-)
+_KEY = re.compile(r"(?P<dataset>\w+)/.*-(?P<day>\d{4}-\d\d-\d\d)\.[a-z.]+")
 
 
 @dataclass(frozen=True)
@@ -36,9 +42,15 @@ def partition(day: date) -> str:
     return f"year={day:%Y}/month={day:%m}/day={day:%d}"
 
 
+def partition_values(dataset: str, day: date) -> list[str]:
+    """Values of the partition columns for `day` of `dataset`: ["2013", "01", "01"], or a snapshot's day."""
+    return [day.isoformat()] if dataset in SNAPSHOTS else [f"{day:%Y}", f"{day:%m}", f"{day:%d}"]
+
+
 def raw_key(dataset: str, day: date) -> str:
-    """Key of the object that holds `day` of `dataset` ("flights" or "weather")."""
-    return f"{dataset}/{partition(day)}/{dataset}-{day.isoformat()}.{SUFFIXES[dataset]}"
+    """Key of the object that holds `day` of `dataset`, one of SUFFIXES."""
+    folder = f"snapshot={day.isoformat()}" if dataset in SNAPSHOTS else partition(day)
+    return f"{dataset}/{folder}/{dataset}-{day.isoformat()}.{SUFFIXES[dataset]}"
 
 
 def flights_key(day: date) -> str:
@@ -57,7 +69,7 @@ def parse_key(key: str) -> tuple[str, date] | None:
     if match is None or match["dataset"] not in SUFFIXES:
         return None
     try:
-        day = date(int(match["year"]), int(match["month"]), int(match["day"]))
+        day = date.fromisoformat(match["day"])
     except ValueError:
         return None
     return (match["dataset"], day) if raw_key(match["dataset"], day) == key else None
@@ -72,7 +84,7 @@ class DailyObjects:
 
     def __init__(self, dataset: str, days: Iterable[date], header: str = "") -> None:
         self._dataset = dataset
-        self._streams = {day: _DayStream(header) for day in days}
+        self._streams = {day: GzipLines(header) for day in days}
 
     def __enter__(self) -> DailyObjects:
         return self
@@ -95,20 +107,23 @@ class DailyObjects:
         ]
 
 
-class _DayStream:
-    """One day's gzip stream."""
+class GzipLines:
+    """Lines as one gzip stream in memory: the same lines, the same bytes."""
 
-    def __init__(self, header: str) -> None:
+    def __init__(self, header: str = "") -> None:
         self.rows = 0
+        """Lines written so far, the header not counted."""
         self._buffer = io.BytesIO()
-        # No file name and no time in the gzip header: the same rows must give the same bytes.
+        # No file name and no time in the gzip header: they would differ from run to run.
         self._gzip = gzip.GzipFile(filename="", mode="wb", fileobj=self._buffer, mtime=0)
         self._gzip.write(header.encode())
 
     def write(self, line: str) -> None:
+        """Append `line`, with its line end."""
         self._gzip.write(line.encode())
         self.rows += 1
 
     def close(self) -> bytes:
+        """End the stream; its bytes."""
         self._gzip.close()
         return self._buffer.getvalue()

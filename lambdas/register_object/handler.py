@@ -13,7 +13,7 @@ import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from flights.sources.raw_objects import parse_key
+from flights.sources.raw_objects import parse_key, partition_values
 from flights.sources.settings import required
 
 TABLE, DATABASE = required(os.environ, "TABLE", "CATALOG_DATABASE")
@@ -75,7 +75,7 @@ def register_partition(bucket: str, key: str) -> str:
             DatabaseName=DATABASE,
             TableName=dataset,
             PartitionInput={
-                "Values": [f"{day:%Y}", f"{day:%m}", f"{day:%d}"],
+                "Values": partition_values(dataset, day),
                 "StorageDescriptor": {**table["StorageDescriptor"], "Location": location},
             },
         )

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
+from datetime import UTC, date, datetime
+from email.utils import format_datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from local.layout import HOST
-from local.replay import bts, open_meteo
+from local.replay import bts, carriers, faa, lists, open_meteo
 
 FLIGHTS_PATH = "/PREZIP"
 WEATHER_PATH = "/v1/archive"
+AIRCRAFT_PATH = f"/registry/{{date}}/{faa.FILE}"
+AIRLINES_PATH = f"/lookup/{{date}}/{carriers.FILE}"
+"""Paths of the lists; an ISO day takes the place of `{date}`."""
 NOT_FOUND = b"<h1>404 - File or directory not found.</h1>"
 
 
 class ReplayServer(ThreadingHTTPServer):
-    """Serves both sources on the loopback address; `port` 0 lets the system choose."""
+    """Serves the sources on the loopback address; `port` 0 lets the system choose."""
 
     daemon_threads = True
     request_queue_size = 64
@@ -27,6 +33,8 @@ class ReplayServer(ThreadingHTTPServer):
     def __init__(self, port: int) -> None:
         self.flights = bts.Archive()
         self.weather = open_meteo.Archive()
+        self.aircraft = faa.Registry(self.flights.tail_numbers())
+        self.airlines = carriers.Lookup()
         super().__init__((HOST, port), _Handler)
 
     @property
@@ -45,7 +53,8 @@ class _Handler(BaseHTTPRequestHandler):
         target = urlsplit(self.path)
         if target.path == "/":
             names = [f"{FLIGHTS_PATH}/{name}" for name in self.server.flights.names()]
-            self._answer_json(HTTPStatus.OK, {"flights": names, "weather": WEATHER_PATH})
+            paths = {"weather": WEATHER_PATH, "aircraft": AIRCRAFT_PATH, "airlines": AIRLINES_PATH}
+            self._answer_json(HTTPStatus.OK, {"flights": names, **paths})
         elif target.path == WEATHER_PATH:
             try:
                 answer = self.server.weather.answer(dict(parse_qsl(target.query)))
@@ -53,6 +62,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer_json(HTTPStatus.BAD_REQUEST, {"error": True, "reason": str(error)})
             else:
                 self._answer_json(HTTPStatus.OK, answer)
+        elif (day := _day(AIRCRAFT_PATH, target.path)) is not None:
+            self._answer_list(day, "application/x-zip-compressed", self.server.aircraft.get(day))
+        elif (day := _day(AIRLINES_PATH, target.path)) is not None:
+            self._answer_list(day, "text/csv", self.server.airlines.get(day))
         else:
             folder, _, name = target.path.rpartition("/")
             body = self.server.flights.get(name) if folder == FLIGHTS_PATH else None
@@ -68,13 +81,28 @@ class _Handler(BaseHTTPRequestHandler):
             status, "application/json; charset=utf-8", json.dumps(answer, ensure_ascii=False).encode()
         )
 
-    def _answer(self, status: HTTPStatus, kind: str, body: bytes) -> None:
+    def _answer_list(self, day: date, kind: str, body: bytes) -> None:
+        self._answer(HTTPStatus.OK, kind, body, modified=datetime(day.year, day.month, day.day, tzinfo=UTC))
+
+    def _answer(self, status: HTTPStatus, kind: str, body: bytes, modified: datetime | None = None) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
+        if modified is not None:
+            self.send_header("Last-Modified", format_datetime(modified, usegmt=True))
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+
+
+def _day(pattern: str, path: str) -> date | None:
+    """The day of the list in force on the day that `path` names; None if it is no path of `pattern`."""
+    before, after = map(re.escape, pattern.split("{date}"))
+    match = re.fullmatch(rf"{before}(\d{{4}}-\d\d-\d\d){after}", path)
+    try:
+        return lists.latest(date.fromisoformat(match[1])) if match else None
+    except ValueError:
+        return None
 
 
 def main() -> int:
@@ -91,7 +119,8 @@ def main() -> int:
         reason = error.strerror
         print(f"The replay cannot listen on {HOST}:{port} ({reason}): give another --port.", file=sys.stderr)
         return 1
-    print(f"replaying {server.url}{FLIGHTS_PATH} and {server.url}{WEATHER_PATH}", flush=True)
+    paths = ", ".join((WEATHER_PATH, AIRCRAFT_PATH, AIRLINES_PATH))
+    print(f"replaying {server.url}{FLIGHTS_PATH}, {paths}", flush=True)
     try:
         server.serve_forever()
     except KeyboardInterrupt:

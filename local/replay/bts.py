@@ -40,6 +40,11 @@ class Archive:
         self._zips: dict[int, bytes] = {}
         self._lock = threading.Lock()
 
+    def tail_numbers(self) -> set[str]:
+        """Tail numbers of the year's flights."""
+        found = {line.split(",", 12)[11] for lines in self._lines.values() for line in lines}
+        return found - {MISSING}
+
     def names(self) -> list[str]:
         """File names of the months there are."""
         return [file_name(month) for month in self._lines]

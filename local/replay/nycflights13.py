@@ -21,7 +21,7 @@ def data_folder() -> Path:
 
 
 def rows(table: str) -> Iterator[dict[str, str]]:
-    """Rows of "airports" or "weather", by column name."""
+    """Rows of "airlines", "airports", "planes" or "weather", by column name."""
     with (data_folder() / f"{table}.csv").open(encoding="utf-8", newline="") as file:
         yield from csv.DictReader(file)
 

@@ -85,11 +85,14 @@ def grant_write_objects(bucket: DataBucket, role: iam.Role, *prefixes: str, reas
 def grant_put_objects(bucket: DataBucket, role: iam.Role, *prefixes: str, reason: str) -> None:
     """Let `role` put objects under `prefixes` of `bucket`, and nothing else: no list, read or delete."""
     patterns = _patterns(bucket, prefixes)
-    role.add_to_policy(
-        iam.PolicyStatement(actions=["s3:AbortMultipartUpload", "s3:PutObject"], resources=patterns)
-    )
+    role.add_to_policy(iam.PolicyStatement(actions=_PUT, resources=patterns))
     _grant_key(bucket, role, _ENCRYPT)
     acknowledge_wildcard(role, *patterns, reason=reason)
+
+
+def grant_read_put_objects(bucket: DataBucket, role: iam.Role, *prefixes: str, reason: str) -> None:
+    """Let `role` list `bucket`, read the objects under `prefixes` and put new ones, but delete none."""
+    _grant(bucket, role, ["s3:GetObject", *_PUT], _ENCRYPT, prefixes, reason)
 
 
 def grant_read_write_objects(bucket: DataBucket, role: iam.Role, *prefixes: str, reason: str) -> None:
@@ -97,6 +100,7 @@ def grant_read_write_objects(bucket: DataBucket, role: iam.Role, *prefixes: str,
     _grant(bucket, role, ["s3:GetObject", *_WRITE], _ENCRYPT, prefixes, reason)
 
 
+_PUT = ["s3:AbortMultipartUpload", "s3:PutObject"]
 _WRITE = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
 # A multipart upload decrypts its parts, so who writes needs both.
 _ENCRYPT = ["kms:Decrypt", "kms:GenerateDataKey"]

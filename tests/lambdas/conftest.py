@@ -11,9 +11,11 @@ from types import ModuleType
 
 import boto3
 import pytest
+from aws_lambda_powertools.utilities import parameters
 from moto import mock_aws
 
-from local.replay.__main__ import FLIGHTS_PATH, WEATHER_PATH, ReplayServer
+from local.pipeline import SOURCE_PATHS
+from local.replay.__main__ import ReplayServer
 
 LAMBDAS = Path(__file__).parents[2] / "lambdas"
 
@@ -107,6 +109,7 @@ def replay(running_replay: CountingReplay) -> CountingReplay:
 @pytest.fixture
 def source_parameters(aws: None, replay: CountingReplay) -> None:
     """The parameters that tell the functions where the sources are, pointing at the replay."""
+    parameters.clear_caches()
     ssm = boto3.client("ssm")
-    for name, path in (("flights", FLIGHTS_PATH), ("weather", WEATHER_PATH)):
+    for name, path in SOURCE_PATHS.items():
         ssm.put_parameter(Name=f"/refstack/dev/sources/{name}", Value=replay.url + path, Type="String")

@@ -20,12 +20,13 @@ def register(load):
     )
     glue = boto3.client("glue")
     glue.create_database(DatabaseInput={"Name": "raw_db"})
-    for table in ("flights", "weather"):
+    by_day = ("year", "month", "day")
+    for table, keys in (("flights", by_day), ("weather", by_day), ("aircraft", ("snapshot",))):
         glue.create_table(
             DatabaseName="raw_db",
             TableInput={
                 "Name": table,
-                "PartitionKeys": [{"Name": name, "Type": "string"} for name in ("year", "month", "day")],
+                "PartitionKeys": [{"Name": name, "Type": "string"} for name in keys],
                 "StorageDescriptor": {
                     "Columns": [{"Name": "flightdate", "Type": "string"}],
                     "Location": f"s3://raw/{table}/",
@@ -88,6 +89,15 @@ def test_the_day_becomes_a_partition_with_the_tables_format(register, context):
     assert storage["Location"] == "s3://raw/flights/year=2013/month=01/day=02/"
     assert storage["SerdeInfo"] == {"SerializationLibrary": "org.apache.hadoop.hive.serde2.OpenCSVSerde"}
     assert partitions("weather") == []
+
+
+def test_the_day_of_a_list_becomes_a_partition(register, context):
+    result = register(created(key="aircraft/snapshot=2013-04-01/aircraft-2013-04-01.csv.gz"), context())
+
+    assert result["partition"] == "created"
+    (partition,) = partitions("aircraft")
+    assert partition["Values"] == ["2013-04-01"]
+    assert partition["StorageDescriptor"]["Location"] == "s3://raw/aircraft/snapshot=2013-04-01/"
 
 
 def test_the_same_event_twice_changes_nothing(register, context):

@@ -16,6 +16,8 @@ ENVIRONMENT = {
     "AIRPORTS": "EWR,JFK,LGA",
     "FLIGHTS_SOURCE_PARAMETER": "/flights",
     "WEATHER_SOURCE_PARAMETER": "/weather",
+    "AIRCRAFT_SOURCE_PARAMETER": "/aircraft",
+    "AIRLINES_SOURCE_PARAMETER": "/airlines",
     "TABLE": "objects",
     "CATALOG_DATABASE": "raw_db",
     "WORKGROUP": "w",

@@ -1,6 +1,7 @@
 """The replay of the sources, as a process, read by the adapters that read the live sources."""
 
 import csv
+import hashlib
 import io
 import json
 import re
@@ -13,6 +14,7 @@ import urllib.error
 import urllib.request
 import zipfile
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,7 @@ from flights.sources.airports import airports
 from flights.sources.bts import flights_of_month
 from flights.sources.open_meteo import weather_of_period
 from flights.sources.period import Period
-from local.replay import bts, nycflights13, open_meteo
+from local.replay import bts, lists, nycflights13, open_meteo
 
 ROOT = Path(__file__).parents[2]
 ORIGINS = ["EWR", "JFK", "LGA"]
@@ -63,6 +65,8 @@ def test_the_root_lists_what_there_is(replay):
 
     assert len(listed["flights"]) == 12
     assert listed["weather"] == "/v1/archive"
+    assert listed["aircraft"] == "/registry/{date}/ReleasableAircraft.zip"
+    assert listed["airlines"] == "/lookup/{date}/L_UNIQUE_CARRIERS.csv"
 
 
 def test_a_month_is_a_zip_with_the_names_header_and_spellings_of_bts(replay):
@@ -139,7 +143,93 @@ def test_the_whole_years_weather_arrives_through_the_adapter(replay):
     assert len(objects) == 365
 
 
-@pytest.mark.parametrize("path", ["/PREZIP/other.zip", "/other", "/PREZIP/../1.zip"])
+def registry(replay, day):
+    """The two tables of the aircraft registry as of a day, as lines."""
+    with zipfile.ZipFile(io.BytesIO(get(f"{replay}/registry/{day}/ReleasableAircraft.zip"))) as packed:
+        return [packed.read(name).decode().split("\r\n")[:-1] for name in ("MASTER.txt", "ACFTREF.txt")]
+
+
+def test_the_aircraft_have_the_names_headers_and_paddings_of_faa(replay):
+    (master_header, first, *rest), (model_header, model, *models) = registry(replay, "2013-01-01")
+
+    assert master_header.startswith("\ufeffN-NUMBER,SERIAL NUMBER,MFR MDL CODE,ENG MFR MDL,YEAR MFR,TYPE REG")
+    assert master_header.endswith(",UNIQUE ID,KIT MFR, KIT MODEL,MODE S CODE HEX,")
+    assert first.startswith(f"10156,{' ' * 30},0000001,{' ' * 5},2004, ,{' ' * 50},")
+    assert ",5,5 ,V ," in first
+    assert {len(line) for line in (first, *rest)} == {len(first)}
+    assert model_header == (
+        "\ufeffCODE,MFR,MODEL,TYPE-ACFT,TYPE-ENG,AC-CAT,BUILD-CERT-IND,NO-ENG,NO-SEATS,AC-WEIGHT,SPEED,"
+        "TC-DATA-SHEET,TC-DATA-HOLDER,"
+    )
+    assert model.startswith(f"0000001,EMBRAER{' ' * 23},EMB-145XR{' ' * 11},5,5 , , ,02,055,{' ' * 7},0000,")
+    assert {len(line) for line in (model, *models)} == {len(model)}
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered"),
+    [
+        ("2012-06-30", "Tue, 01 Jan 2013 00:00:00 GMT"),  # before the first: the first
+        ("2013-03-31", "Tue, 01 Jan 2013 00:00:00 GMT"),
+        ("2013-04-01", "Mon, 01 Apr 2013 00:00:00 GMT"),
+        ("2026-11-22", "Tue, 01 Oct 2013 00:00:00 GMT"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/registry/{}/ReleasableAircraft.zip", "/lookup/{}/L_UNIQUE_CARRIERS.csv"])
+def test_a_day_is_answered_with_the_list_in_force(replay, path, asked, answered):
+    with urllib.request.urlopen(replay + path.format(asked), timeout=30) as answer:
+        assert answer.headers["Last-Modified"] == answered
+
+
+def test_the_airlines_have_the_form_of_bts_and_one_gets_another_name(replay):
+    [before, after] = (
+        get(f"{replay}/lookup/{day}/L_UNIQUE_CARRIERS.csv").decode().split("\r\n")
+        for day in ("2013-06-30", "2013-07-01")
+    )
+
+    assert before[:2] == ["Code,Description", '"9E","Endeavor Air Inc."']
+    assert [pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]] == [
+        ('"EV","ExpressJet Airlines Inc."', '"EV","ExpressJet Airlines LLC"')
+    ]
+
+
+def test_the_lists_are_the_same_on_every_machine():
+    made = lists.aircraft(bts.Archive().tail_numbers())
+    text = "\n".join(f"{day} {each}" for day, aircraft in made.items() for each in aircraft.values())
+
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "a40534862e0403f3"
+
+
+def test_later_lists_change_what_a_dimension_has_to_follow():
+    flown = bts.Archive().tail_numbers()
+    made = list(lists.aircraft(flown).values())
+    changes, vanished, registered, back = set(), set(), set(), set()
+    for before, after in pairwise(made):
+        back |= (after.keys() - before.keys()) & vanished
+        vanished |= before.keys() - after.keys()
+        registered |= after.keys() - before.keys() - vanished
+        for tail in before.keys() & after.keys():
+            for name in ("seats", "speed", "engine"):
+                old, new = getattr(before[tail], name), getattr(after[tail], name)
+                if old != new:
+                    changes.add((name, bool(old), bool(new)))
+
+    # to null, from null, from one value to another
+    assert {("seats", True, False), ("seats", False, True), ("seats", True, True)} <= changes
+    assert {("speed", True, False), ("speed", False, True)} <= changes
+    assert {("engine", True, False), ("engine", False, True), ("engine", True, True)} <= changes
+    assert len(vanished) > 30
+    assert len(registered) == 36
+    assert registered <= flown
+    assert back
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/PREZIP/other.zip", "/other", "/PREZIP/../1.zip", "/registry/2013-02-30/ReleasableAircraft.zip"),
+        *("/registry/ReleasableAircraft.zip", "/lookup/2013-01-01/other.csv"),
+    ],
+)
 def test_what_is_not_there_is_a_404(replay, path):
     with pytest.raises(urllib.error.HTTPError, match="404"):
         get(replay + path)

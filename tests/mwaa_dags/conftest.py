@@ -17,7 +17,10 @@ from local.toolchain import tools
 SETTINGS: dict[str, Any] = {
     "buckets": {name: f"{name}-bucket" for name in ("raw", "curated", "warehouse", "artifacts", "logs")},
     "catalog": {"raw_database": "raw", "curated_database": "curated"},
-    "functions": {name: f"fn-{name}" for name in ("ingest_flights", "ingest_weather", "prepare_warehouse")},
+    "functions": {
+        name: f"fn-{name}"
+        for name in ("ingest_flights", "ingest_weather", "ingest_snapshots", "prepare_warehouse")
+    },
     "glue": {"curate_flights": "job-curate"},
     "emr": {
         "request_parameter": "/refstack/dev/emr/run_job_flow",

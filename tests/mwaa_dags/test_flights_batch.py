@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -80,7 +81,8 @@ def test_each_stage_waits_for_the_one_before(flights_batch: dict[str, Any]) -> N
     above = {name: ancestors(flights_batch, name) for name in flights_batch["tasks"]}
 
     assert {"ingest.flights", "ingest.weather", "ingest.raw_objects"} <= above["curate"]
-    assert "curate" in above["transform.create_cluster"]
+    assert {"curate", "ingest.snapshots"} <= above["transform.create_cluster"]
+    assert "ingest.snapshots" not in above["curate"]
     assert "transform.build_dimensions" in above["transform.build_facts"]
     for load in LOADS:
         stage = "transform.build_facts" if "fact" in load else "transform.build_dimensions"
@@ -145,10 +147,17 @@ def test_a_sensor_looks_in_its_slot_and_gives_up_in_time(
 def test_an_invocation_is_waited_for_as_long_as_it_may_last_and_not_repeated(
     flights_batch: dict[str, Any],
 ) -> None:
-    for task_id in ("ingest.flights", "ingest.weather", "warehouse.prepare"):
+    for task_id in ("ingest.flights", "ingest.weather", "ingest.snapshots", "warehouse.prepare"):
         client = task(flights_batch, task_id)["botocore"]
         assert client["read_timeout"] > 900
         assert client["retries"] == {"total_max_attempts": 1}
+
+
+def test_the_lists_are_asked_for_the_range(flights_batch: dict[str, Any]) -> None:
+    rendered = task(flights_batch, "ingest.snapshots")["rendered"]
+
+    assert rendered["function_name"] == "fn-ingest_snapshots"
+    assert json.loads(rendered["payload"]) == {"start": "2013-01-30", "end": "2013-02-02"}
 
 
 def test_glue_gets_the_range_and_the_run(flights_batch: dict[str, Any]) -> None:

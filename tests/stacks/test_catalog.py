@@ -29,6 +29,8 @@ def table_inputs() -> dict[tuple[str, str], dict[str, Any]]:
     [
         ("raw", schema.RAW_FLIGHTS, "OpenCSVSerde", "/flights/"),
         ("raw", schema.RAW_WEATHER, "JsonSerDe", "/weather/"),
+        ("raw", schema.RAW_AIRCRAFT, "OpenCSVSerde", "/aircraft/"),
+        ("raw", schema.RAW_AIRLINES, "OpenCSVSerde", "/airlines/"),
         ("curated", schema.CURATED_FLIGHTS, "ParquetHiveSerDe", "/flights/"),
         ("curated", schema.REJECTED_FLIGHTS, "ParquetHiveSerDe", "/rejects/flights/"),
     ],
@@ -42,19 +44,24 @@ def test_a_table_has_the_columns_that_its_writer_writes(
     assert [(each["Name"], each["Type"]) for each in storage["Columns"]] == [
         (column.name.lower(), column.type) for column in table.columns
     ]
-    assert [each["Name"] for each in declared["PartitionKeys"]] == ["year", "month", "day"]
+    assert [each["Name"] for each in declared["PartitionKeys"]] == [
+        column.name for column in table.partitions
+    ]
     assert storage["SerdeInfo"]["SerializationLibrary"].endswith(serde)
     assert flat(storage["Location"]).endswith(location)
 
 
-def test_the_raw_csv_is_read_without_its_header_line() -> None:
-    assert table_inputs()["raw", "flights"]["Parameters"]["skip.header.line.count"] == "1"
+@pytest.mark.parametrize("table", ["flights", "aircraft", "airlines"])
+def test_raw_csv_is_read_without_its_header_line(table: str) -> None:
+    assert table_inputs()["raw", table]["Parameters"]["skip.header.line.count"] == "1"
 
 
 def test_there_are_no_other_tables() -> None:
     assert sorted(table_inputs()) == [
         ("curated", "flights"),
         ("curated", "flights_rejects"),
+        ("raw", "aircraft"),
+        ("raw", "airlines"),
         ("raw", "flights"),
         ("raw", "weather"),
     ]

@@ -1,4 +1,4 @@
-"""Ingestion: four functions that may do one thing each, and events that do not get lost."""
+"""Ingestion: five functions that may do one thing each, and events that do not get lost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.stacks.assembly import synthesise
 from tests.stacks.permissions import flat, permissions
 
-FUNCTIONS = ["IngestFlights", "IngestWeather", "PrepareWarehouse", "RegisterObject"]
+FUNCTIONS = ["IngestFlights", "IngestSnapshots", "IngestWeather", "PrepareWarehouse", "RegisterObject"]
 OWN_LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
 
 
@@ -25,7 +25,7 @@ def variables(name: str) -> dict[str, str]:
     return {key: flat(value) for key, value in function(name)["Environment"]["Variables"].items()}
 
 
-def test_there_are_four_functions_and_none_of_the_cdk_s_own() -> None:
+def test_there_are_five_functions_and_none_of_the_cdk_s_own() -> None:
     assert len(synthesise().resources("AWS::Lambda::Function", stack="Ingestion")) == len(FUNCTIONS)
 
 
@@ -68,23 +68,47 @@ def test_an_ingesting_function_writes_its_data_set_and_reads_one_parameter(datas
     assert allowed.of_service("kms") == {"Decrypt", "GenerateDataKey"}
 
 
+def test_the_lists_function_writes_lists_and_rejects_and_sees_what_is_there() -> None:
+    allowed = permissions(synthesise(), "Ingestion", "IngestSnapshotsRole")
+
+    for action in ("s3:PutObject", "s3:GetObject"):
+        assert {each.split("/", 1)[1] for each in allowed.resources[action]} == {
+            *("aircraft/*", "airlines/*", "rejects/*"),
+        }
+        assert all("Raw" in each for each in allowed.resources[action])
+    assert allowed.of_service("s3") == {
+        *("AbortMultipartUpload", "GetBucketLocation", "GetObject", "ListBucket", "PutObject"),
+    }
+    assert len(allowed.resources["ssm:GetParameter"]) == 2
+
+
 @pytest.mark.parametrize(
-    ("dataset", "url"),
+    ("function_name", "dataset", "url"),
     [
-        ("flights", "https://transtats.bts.gov/PREZIP"),
-        ("weather", "https://archive-api.open-meteo.com/v1/archive"),
+        ("IngestFlights", "flights", "https://transtats.bts.gov/PREZIP"),
+        ("IngestWeather", "weather", "https://archive-api.open-meteo.com/v1/archive"),
+        ("IngestSnapshots", "aircraft", "https://registry.faa.gov/database/ReleasableAircraft.zip"),
+        (
+            "IngestSnapshots",
+            "airlines",
+            "https://www.transtats.bts.gov/Download_Lookup.asp?Y11x72=Y_haVdhR_PNeeVRef",
+        ),
     ],
 )
-def test_where_a_function_fetches_from_is_a_parameter(dataset: str, url: str) -> None:
+def test_where_a_function_fetches_from_is_a_parameter(function_name: str, dataset: str, url: str) -> None:
     parameters = synthesise().resources("AWS::SSM::Parameter", stack="Ingestion")
     (logical_id,) = [key.split("/")[1] for key in parameters if f"{dataset.title()}Source" in key]
     parameter = parameters[f"Ingestion/{logical_id}"]["Properties"]
-    environment = variables(f"Ingest{dataset.title()}")
+    environment = variables(function_name)
 
     assert (parameter["Name"], parameter["Value"]) == (f"/refstack/dev/sources/{dataset}", url)
     assert environment[f"{dataset.upper()}_SOURCE_PARAMETER"] == f"<{logical_id}>"
-    assert environment["AIRPORTS"] == "EWR,JFK,LGA"
     assert "Raw" in environment["RAW_BUCKET"]
+
+
+@pytest.mark.parametrize("name", ["IngestFlights", "IngestWeather"])
+def test_a_function_knows_its_airports(name: str) -> None:
+    assert variables(name)["AIRPORTS"] == "EWR,JFK,LGA"
 
 
 def test_objects_created_in_the_raw_bucket_invoke_the_registering_function() -> None:
@@ -94,7 +118,9 @@ def test_objects_created_in_the_raw_bucket_invoke_the_registering_function() -> 
 
     assert (pattern["source"], pattern["detail-type"]) == (["aws.s3"], ["Object Created"])
     assert "Raw" in flat(pattern["detail"]["bucket"]["name"][0])
-    assert pattern["detail"]["object"]["key"] == [{"prefix": "flights/"}, {"prefix": "weather/"}]
+    assert pattern["detail"]["object"]["key"] == [
+        {"prefix": f"{dataset}/"} for dataset in ("flights", "weather", "aircraft", "airlines")
+    ]
     assert flat(target["Arn"]).startswith("<RegisterObjectFunction")
 
 
@@ -127,7 +153,7 @@ def test_the_registering_function_puts_items_and_adds_raw_partitions() -> None:
         "kms:DescribeKey",
         "sqs:SendMessage",
     }
-    assert tables == {"flights", "weather"}
+    assert tables == {"flights", "weather", "aircraft", "airlines"}
     assert not any("*" in each for where in allowed.resources.values() for each in where)
 
 

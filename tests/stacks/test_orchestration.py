@@ -138,7 +138,12 @@ def test_the_variable_names_everything_that_the_dags_use() -> None:
         "timeouts",
     }
     assert set(value["buckets"]) == {"raw", "curated", "warehouse", "artifacts", "logs"}
-    assert set(value["functions"]) == {"ingest_flights", "ingest_weather", "prepare_warehouse"}
+    assert set(value["functions"]) == {
+        "ingest_flights",
+        "ingest_weather",
+        "ingest_snapshots",
+        "prepare_warehouse",
+    }
     assert set(value["emr"]["steps"]) == {"build_dimensions", "build_facts"}
     assert set(value["emr"]["reference"]) == {"airlines", "airports", "planes"}
     assert value["emr"]["py_files"].endswith(".zip")

@@ -125,7 +125,11 @@ def test_steps_read_what_they_build_from_and_write_the_warehouse_bucket() -> Non
     read = {each for each in allowed.resources["s3:GetObject"] if "cdk-hnb659fds" not in each}
     written = allowed.resources["s3:PutObject"]
 
-    assert sorted(each.split("/", 1)[1] for each in read if "Raw" in each) == ["weather*"]
+    assert sorted(each.split("/", 1)[1] for each in read if "Raw" in each) == [
+        "aircraft*",
+        "airlines*",
+        "weather*",
+    ]
     assert sorted(each.split("/", 1)[1] for each in read if "Curated" in each) == ["accounting*", "flights*"]
     assert not any("Raw" in each or "Curated" in each for each in written)
     assert sorted(each.split("/", 1)[1] for each in written if "Logs" in each) == ["emr/*", "spark-events*"]

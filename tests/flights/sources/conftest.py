@@ -16,11 +16,13 @@ from flights.sources.download import RetryPolicy
 
 @dataclass
 class Answer:
-    """One answer: `announced` is the Content-Length, if it is to differ from the body's."""
+    """One answer: `announced` is the Content-Length, if it is to differ from the body's; `modified` is the
+    Last-Modified, if there is to be one."""
 
     status: int = 200
     body: bytes = b""
     announced: int | None = None
+    modified: str | None = None
 
 
 @dataclass
@@ -46,6 +48,8 @@ def source() -> Iterator[Source]:
             self.send_response(answer.status)
             length = len(answer.body) if answer.announced is None else answer.announced
             self.send_header("Content-Length", str(length))
+            if answer.modified is not None:
+                self.send_header("Last-Modified", answer.modified)
             self.end_headers()
             self.wfile.write(answer.body)
 

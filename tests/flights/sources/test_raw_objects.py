@@ -11,6 +11,7 @@ from flights.sources.raw_objects import (
     flights_key,
     parse_key,
     partition,
+    partition_values,
     raw_key,
     weather_key,
 )
@@ -26,6 +27,15 @@ def test_keys_are_partitioned_by_day():
     assert partition(day) == "year=2013/month=01/day=02"
 
 
+def test_lists_are_partitioned_by_the_day_as_of_which_they_are():
+    day = date(2013, 4, 1)
+
+    assert raw_key("aircraft", day) == "aircraft/snapshot=2013-04-01/aircraft-2013-04-01.csv.gz"
+    assert raw_key("airlines", day) == "airlines/snapshot=2013-04-01/airlines-2013-04-01.csv.gz"
+    assert partition_values("aircraft", day) == ["2013-04-01"]
+    assert partition_values("flights", day) == ["2013", "04", "01"]
+
+
 @given(st.sampled_from(sorted(SUFFIXES)), DAYS)
 def test_a_key_tells_its_data_set_and_day(dataset, day):
     assert parse_key(raw_key(dataset, day)) == (dataset, day)
@@ -37,6 +47,9 @@ def test_a_key_tells_its_data_set_and_day(dataset, day):
         "",
         "flights/",
         "planes/year=2013/month=01/day=01/planes-2013-01-01.csv.gz",
+        "aircraft/snapshot=2013-04-01/aircraft-2013-04-02.csv.gz",
+        "rejects/aircraft/snapshot=2013-04-01/aircraft-2013-04-01.json.gz",
+        "flights/snapshot=2013-04-01/flights-2013-04-01.csv.gz",
         "flights/year=2013/month=02/day=30/flights-2013-02-30.csv.gz",
         "flights/year=2013/month=01/day=01/flights-2013-01-02.csv.gz",
         "flights/year=2013/month=01/day=01/weather-2013-01-01.json.gz",
