@@ -99,7 +99,7 @@ def test() -> None:
     reports = ROOT / "build" / "test"
     reports.mkdir(parents=True, exist_ok=True)
     # Two workers: half of the time goes by waiting. Their groups are in tests/conftest.py.
-    workers = ("-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder")
+    workers = ("-n", "2", "--no-loadscope-reorder")
     _check("the tests", "pytest", *workers, f"--junitxml={reports / 'junit.xml'}")
 
 

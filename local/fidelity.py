@@ -40,7 +40,7 @@ NOT_COVERED: tuple[str, ...] = (
     "calls on behalf of a caller (KMS under S3, PassRole under EMR) are not evaluated. aws:SecureTransport "
     "counts as true: AWS' endpoints speak TLS, this one plain HTTP on the loopback address.",
     "Quotas, prices, throttling and the time that AWS takes to create things.",
-    "Regions and accounts: one of each (us-east-1, 000000000000).",
+    f"Regions and accounts: one of each ({layout.REGION}, {layout.ACCOUNT}).",
 )
 
 SERVICES: tuple[tuple[str, str, str], ...] = (

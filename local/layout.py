@@ -9,7 +9,11 @@ ROOT = Path(__file__).resolve().parent.parent
 """The checkout."""
 
 ACCOUNT = "000000000000"
-REGION = "us-east-1"
+REGION = "eu-central-1"
+"""Region of the embedded AWS: one for which version 1 of the AWS CLI brings no address of its own for RDS or
+EMR, which it would prefer to AWS_ENDPOINT_URL."""
+BUCKET_LOCATION = {"LocationConstraint": REGION}
+"""CreateBucketConfiguration, which S3 demands outside us-east-1."""
 HOST = "127.0.0.1"
 
 

@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
-TESTS = Path(__file__).parent
 TOGETHER = {
     # One deployment and one cdk.out/ at a time.
-    "e2e": "end to end",
+    "tests/e2e/": "end to end",
     # One Spark session for all.
-    "flights/spark": "spark",
-    "glue_jobs": "spark",
-    "emr_steps": "spark",
+    "tests/flights/spark/": "spark",
+    "tests/glue_jobs/": "spark",
+    "tests/emr_steps/": "spark",
     # One environment of Airflow.
-    "mwaa_dags": "airflow",
+    "tests/mwaa_dags/": "airflow",
 }
 FIRST = ("end to end", "spark")
 
 
-@pytest.hookimpl(tryfirst=True)
+def group(nodeid: str) -> str:
+    """What a test runs together with: a group of TOGETHER, else the tests of its file."""
+    path = nodeid.partition("::")[0]
+    return next((name for folder, name in TOGETHER.items() if path.startswith(folder)), path)
+
+
+class GroupScheduling(LoadScopeScheduling):
+    """Gives each worker one group after the other."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupScheduling:
+    """Schedule by group, whatever `--dist` says: its `loadgroup` does nothing on pytest 9.2."""
+    return GroupScheduling(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests for `--dist loadgroup`: by what they share, else by file."""
-    groups = {item.nodeid: _group(item.path.relative_to(TESTS)) for item in items}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(groups[item.nodeid]))
+    """Put the groups that take longest first."""
     order = {name: place for place, name in enumerate(FIRST)}
-    items.sort(key=lambda item: order.get(groups[item.nodeid], len(FIRST)))
-
-
-def _group(path: Path) -> str:
-    for folder, group in TOGETHER.items():
-        if path.is_relative_to(folder):
-            return group
-    return path.as_posix()
+    items.sort(key=lambda item: order.get(group(item.nodeid), len(FIRST)))

@@ -21,7 +21,7 @@ from local import processes
 from local.engines.spark import Job, run
 from local.engines.spark_properties import class_archive
 from local.engines.spark_submit import Submission
-from local.layout import ROOT, gateway_port
+from local.layout import BUCKET_LOCATION, ROOT, gateway_port
 from local.services.clients import client
 from local.toolchain import tools
 
@@ -69,7 +69,7 @@ def _train(folder: Path, archive: Path) -> None:
     trust = {"Effect": "Allow", "Principal": {"Service": "glue.amazonaws.com"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     arn = iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=document)["Role"]["Arn"]
-    s3.create_bucket(Bucket=BUCKET)
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=BUCKET_LOCATION)
     s3.put_object(Bucket=BUCKET, Key="program.py", Body=PROGRAM.read_bytes())
     for day in ("2013-01-01", "2013-01-02"):
         rows = "".join(f"{day},{carrier},{delay}.00\n" for carrier in ("UA", "B6") for delay in range(50))

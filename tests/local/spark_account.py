@@ -9,6 +9,8 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
+from local.layout import BUCKET_LOCATION
+
 CODE, DATA, LOGS = "spark-code", "spark-data", "spark-logs"
 PROGRAMS = {
     "count.py": """
@@ -48,7 +50,7 @@ def prepare(client: Callable[[str], Any]) -> None:
     """Make buckets, roles and programs; the same again changes nothing."""
     s3, iam = client("s3"), client("iam")
     for bucket in (CODE, DATA, LOGS):
-        s3.create_bucket(Bucket=bucket)
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=BUCKET_LOCATION)
     for name, text in PROGRAMS.items():
         s3.put_object(Bucket=CODE, Key=name, Body=text.encode())
     package = io.BytesIO()

@@ -8,6 +8,8 @@ import zipfile
 
 import pytest
 
+from local.layout import BUCKET_LOCATION, REGION
+
 pytestmark = pytest.mark.gateway
 
 SOURCE, TARGET = "refstack-deployment-source", "refstack-deployment-target"
@@ -25,14 +27,14 @@ def archive(**files):
 def s3(gateway):
     api = gateway.client("s3")
     for bucket in (SOURCE, TARGET):
-        api.create_bucket(Bucket=bucket)
+        api.create_bucket(Bucket=bucket, CreateBucketConfiguration=BUCKET_LOCATION)
         api.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     return api
 
 
 def apply(gateway, name, properties, outputs=None, *, update=False):
     """Create or update a stack with one deployment; return its outputs."""
-    properties = {"ServiceToken": "arn:aws:lambda:us-east-1:000000000000:function:none", **properties}
+    properties = {"ServiceToken": f"arn:aws:lambda:{REGION}:000000000000:function:none", **properties}
     resource = {"Type": "Custom::CDKBucketDeployment", "Properties": properties}
     template = {"Resources": {"Files": resource}, "Outputs": outputs or {"None": {"Value": "x"}}}
     cloudformation = gateway.client("cloudformation")

@@ -9,6 +9,8 @@ import zipfile
 
 import pytest
 
+from local.layout import BUCKET_LOCATION
+
 pytestmark = pytest.mark.gateway
 
 OBJECTS = 200
@@ -52,7 +54,7 @@ def test_a_burst_of_object_created_events_is_handled_completely(gateway):
         Code={"ZipFile": archive.getvalue()},
     )["FunctionArn"]
     s3 = gateway.client("s3")
-    s3.create_bucket(Bucket="refstack-burst")
+    s3.create_bucket(Bucket="refstack-burst", CreateBucketConfiguration=BUCKET_LOCATION)
     s3.put_bucket_versioning(Bucket="refstack-burst", VersioningConfiguration={"Status": "Enabled"})
     s3.put_bucket_notification_configuration(
         Bucket="refstack-burst", NotificationConfiguration={"EventBridgeConfiguration": {}}

@@ -10,6 +10,7 @@ import zipfile
 import pytest
 from botocore.exceptions import ClientError
 
+from local.layout import BUCKET_LOCATION, REGION
 from local.services import clients
 
 pytestmark = pytest.mark.gateway
@@ -42,7 +43,7 @@ def lines(path):
 @pytest.fixture(scope="module")
 def role(gateway):
     """A role that Glue and Lambda may take, and that may only list one bucket."""
-    gateway.client("s3").create_bucket(Bucket="refstack-identity")
+    gateway.client("s3").create_bucket(Bucket="refstack-identity", CreateBucketConfiguration=BUCKET_LOCATION)
     iam = gateway.client("iam")
     made = iam.create_role(
         RoleName="job", AssumeRolePolicyDocument=trust(["glue.amazonaws.com", "lambda.amazonaws.com"])
@@ -163,7 +164,7 @@ def test_condition_keys_of_a_service_are_evaluated(gateway):
 def test_a_policy_on_a_log_groups_arn_covers_its_streams(gateway):
     iam, logs = gateway.client("iam"), gateway.client("logs")
     logs.create_log_group(logGroupName="/refstack/test")
-    arn = "arn:aws:logs:us-east-1:000000000000:log-group:/refstack/test:*"
+    arn = f"arn:aws:logs:{REGION}:000000000000:log-group:/refstack/test:*"
     statement = {"Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": arn}
     role = iam.create_role(RoleName="writer", AssumeRolePolicyDocument=trust("glue.amazonaws.com"))["Role"][
         "Arn"

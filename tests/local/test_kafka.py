@@ -7,6 +7,8 @@ import uuid
 import pytest
 from botocore.exceptions import ClientError
 
+from local.layout import REGION
+
 pytestmark = pytest.mark.gateway
 
 
@@ -103,4 +105,4 @@ def test_topics_belong_to_their_cluster(kafka, cluster):
 
 def test_what_does_not_exist_is_not_found(kafka):
     with pytest.raises(kafka.exceptions.NotFoundException):
-        kafka.describe_cluster_v2(ClusterArn="arn:aws:kafka:us-east-1:000000000000:cluster/none/1")
+        kafka.describe_cluster_v2(ClusterArn=f"arn:aws:kafka:{REGION}:000000000000:cluster/none/1")

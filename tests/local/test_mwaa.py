@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from local import processes
 from local.engines import airflow_files
+from local.layout import BUCKET_LOCATION, REGION
 
 pytestmark = pytest.mark.gateway
 
@@ -73,12 +74,12 @@ class Platform:
 
     def subnet(self, zone: str, number: int) -> str:
         made = self.gateway.client("ec2").create_subnet(
-            VpcId=self.vpc, CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=f"us-east-1{zone}"
+            VpcId=self.vpc, CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=f"{REGION}{zone}"
         )
         return made["Subnet"]["SubnetId"]
 
     def bucket(self, name: str, *, versioned: bool = True, private: bool = True) -> str:
-        self.s3.create_bucket(Bucket=name)
+        self.s3.create_bucket(Bucket=name, CreateBucketConfiguration=BUCKET_LOCATION)
         if versioned:
             self.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
         flags = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
@@ -269,7 +270,7 @@ class TestEnvironment:
         self, environment: dict[str, Any], platform: Platform
     ) -> None:
         assert environment["Status"] == "AVAILABLE"
-        assert environment["Arn"] == f"arn:aws:airflow:us-east-1:000000000000:environment/{NAME}"
+        assert environment["Arn"] == f"arn:aws:airflow:{REGION}:000000000000:environment/{NAME}"
         for name, value in platform.request().items():
             assert environment[name] == value, name
         assert environment["AirflowConfigurationOptions"] == OPTIONS

@@ -22,7 +22,7 @@ import redshift_connector
 from flights.schema import STAR
 from flights.tables import Column, Table
 from local.engines.redshift_sql import translate
-from local.layout import ROOT
+from local.layout import BUCKET_LOCATION, ROOT
 
 pytestmark = pytest.mark.gateway
 
@@ -136,7 +136,7 @@ def warehouse(gateway: Any) -> Iterator[Warehouse]:
     )
     for kind, policy in (("Copy", READ_LAKE), ("Unload", WRITE_LAKE)):
         iam.put_role_policy(RoleName=f"{name}-{kind}", PolicyName="lake", PolicyDocument=json.dumps(policy))
-    s3.create_bucket(Bucket=name)
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration=BUCKET_LOCATION)
     namespace = serverless.create_namespace(
         namespaceName=name,
         dbName=DATABASE,

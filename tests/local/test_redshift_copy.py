@@ -22,6 +22,7 @@ from local.engines.redshift_copy_rows import Column, Reject
 from local.engines.redshift_lexer import UnsupportedError
 from local.engines.redshift_s3 import Namespace, TransferError
 from local.engines.redshift_sql import translate
+from local.layout import BUCKET_LOCATION, REGION
 
 ROLE = "arn:aws:iam::000000000000:role/copy"
 BUCKET = "warehouse"
@@ -31,12 +32,13 @@ Put = Callable[[str, bytes], None]
 @pytest.fixture(scope="module")
 def storage() -> Iterator[Any]:
     with mock_aws():
-        yield boto3.client("s3", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+        client = boto3.client("s3", region_name=REGION, aws_access_key_id="x", aws_secret_access_key="x")
+        client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=BUCKET_LOCATION)
+        yield client
 
 
 @pytest.fixture
 def s3(storage: Any) -> Iterator[Any]:
-    storage.create_bucket(Bucket=BUCKET)
     yield storage
     for item in storage.list_objects_v2(Bucket=BUCKET).get("Contents", []):
         storage.delete_object(Bucket=BUCKET, Key=item["Key"])

@@ -154,7 +154,8 @@ def deleted_pages(session: psycopg.Connection[Any], endpoint: Endpoint, years: i
     for year in range(years):
         session.execute(
             f"insert into history_{years} select day * 200 + n, date '2000-01-01' + {year} * 365 + day, "
-            "repeat('x', 90) from generate_series(0, 364) as a(day), generate_series(1, 200) as b(n) order by 2".encode()
+            "repeat('x', 90) from generate_series(0, 364) as a(day), generate_series(1, 200) as b(n) "
+            "order by 2".encode()
         )
     session.execute(f"analyze history_{years}".encode())
     with endpoint.server.connect(DATABASE) as owner:

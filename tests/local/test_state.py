@@ -10,6 +10,7 @@ import urllib.request
 import pytest
 
 from local import layout, processes
+from local.layout import BUCKET_LOCATION
 from local.toolchain import tools
 
 pytestmark = pytest.mark.gateway
@@ -38,7 +39,7 @@ def restart(gateway):
 def test_state_outlives_the_process(start_gateway):
     gateway = start_gateway()
     s3, kafka, iam = (gateway.client(name) for name in ("s3", "kafka", "iam"))
-    s3.create_bucket(Bucket="refstack-kept")
+    s3.create_bucket(Bucket="refstack-kept", CreateBucketConfiguration=BUCKET_LOCATION)
     s3.put_bucket_versioning(Bucket="refstack-kept", VersioningConfiguration={"Status": "Enabled"})
     versions = [
         s3.put_object(Bucket="refstack-kept", Key="k", Body=body)["VersionId"] for body in (b"1", b"2")
