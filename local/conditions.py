@@ -37,6 +37,14 @@ def passed_roles(key: str, request: Request) -> Iterator[tuple[str, str]]:
         for name in profile.get("Roles", []):
             yield _role_arn(request, name), "ec2.amazonaws.com"
 
+    elif (key, request.operation) == ("ecs", "RunTask"):
+        overrides = request.params.get("overrides", {})
+        definition = _task_definition(request.params.get("taskDefinition", ""))
+        for member in ("taskRoleArn", "executionRoleArn"):
+            role = overrides.get(member) or definition.get(member)
+            if role:
+                yield _role_arn(request, role), "ecs-tasks.amazonaws.com"
+
 
 def log_stream(arn: str, body: bytes) -> str:
     """ARN that a call about a log stream is held against, from its group's: …:log-stream:<name>."""
@@ -60,6 +68,19 @@ def metric_namespace(body: bytes) -> Context:
 
 def _role_arn(request: Request, name: str) -> str:
     return name if name.startswith("arn:") else f"arn:aws:iam::{request.account}:role/{name}"
+
+
+def _task_definition(reference: str) -> dict[str, Any]:
+    """The task definition of an ARN, `family:revision` or a family; empty when there is none."""
+    name = reference.rpartition("/")[2]
+    known: dict[str, dict[str, Any]] = STATES.get("ecs:definitions", {})
+    active = [each for each in known.values() if each["family"] == name and each["status"] == "ACTIVE"]
+    return known.get(name) or (active[-1] if active else {})
+
+
+def _ecs_cluster(request: Request) -> Context:
+    name = str(request.params.get("cluster", "default")).rpartition("/")[2]
+    return {"ecs:cluster": f"arn:aws:ecs:{request.region}:{request.account}:cluster/{name}"}
 
 
 def _cluster_tags(request: Request) -> Context:
@@ -90,6 +111,9 @@ _CONDITIONS: dict[tuple[str, str], Callable[[Request], Context]] = {
     ("elasticmapreduce", "RunJobFlow"): _request_tags,
     ("elasticmapreduce", "AddTags"): lambda request: {**_cluster_tags(request), **_request_tags(request)},
     ("elasticmapreduce", "*"): _cluster_tags,
+    ("ecs", "RunTask"): _ecs_cluster,
+    ("ecs", "DescribeTasks"): _ecs_cluster,
+    ("ecs", "StopTask"): _ecs_cluster,
     ("redshift-data", "DescribeStatement"): _statement_owner,
     ("redshift-data", "GetStatementResult"): _statement_owner,
     ("redshift-data", "GetStatementResultV2"): _statement_owner,

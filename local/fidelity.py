@@ -17,6 +17,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     "AWS::Athena::WorkGroup": {
         "RecursiveDeleteOption": "says how CloudFormation deletes; Athena does not know it",
     },
+    "AWS::ECR::Repository": {"EmptyOnDelete": "says how CloudFormation deletes; ECR does not know it"},
     "AWS::EC2::FlowLog": {"ResourceType": "EC2 reads it off the resource's id"},
     "AWS::EC2::Instance": {
         "BlockDeviceMappings": "size and type are the volume's, which is not made",
@@ -57,6 +58,18 @@ SERVICES: tuple[tuple[str, str, str], ...] = (
     ("RDS", "real engine", "an instance is a PostgreSQL server of its own"),
     ("Redshift Serverless", "real engine, other dialect", "PostgreSQL behind Redshift's protocol and COPY"),
     ("Redshift Data API", "real", "statements run on the workgroup's database as the caller's own user"),
+    (
+        "ECS on Fargate",
+        "real entry point",
+        "a task is a process of the image's ENTRYPOINT in the environment of its lock, as the task's role; "
+        "no container: your machine's Python and user, no limits, no read-only root, no health check",
+    ),
+    (
+        "CodeBuild, ECR",
+        "emulated",
+        "a build lays out the Dockerfile's files and its locked packages, without Docker; the buildspec's "
+        "commands do not run",
+    ),
     ("MWAA", "real engine", "Apache Airflow of the environment's version with the deployed DAGs"),
     ("MSK", "recorded", "control API only: no broker listens"),
     ("EventBridge, SQS, SNS, DynamoDB, SSM, Secrets Manager", "emulated", "by ministack, in memory"),

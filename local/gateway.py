@@ -78,6 +78,7 @@ def install() -> Any:
         public_parameters,
         routing,
         s3_answers,
+        stack_events,
     )
 
     loaded = load("local.services") + load("local.resources")
@@ -89,6 +90,7 @@ def install() -> Any:
     objects.install()
     public_parameters.install()
     s3_answers.install()
+    stack_events.install()
     log.info("loaded %s", ", ".join(loaded))
     return ministack_app.app
 

@@ -29,6 +29,8 @@ HADOOP_AWS = ("org.apache.hadoop", "hadoop-aws", "3.3.4")
 SUPPORTED_PYTHONS = ((3, 11), (3, 12))
 LOCKS = ROOT / "local" / "locks"
 DAGS = ROOT / "mwaa_dags"
+IMAGE_LOCKS = tuple(sorted((ROOT / "containers").glob("*/requirements.txt")))
+"""What the container images install."""
 
 
 class ToolchainError(Exception):
@@ -160,6 +162,25 @@ def _install_airflow() -> None:
     )
 
 
+def image_environment(lock: Path) -> Path:
+    """Folder of the Python environment of a container image, installed once per content of its lock.
+
+    Raises ToolchainError when a package cannot be installed.
+    """
+    digest = hashlib.sha256(f"{sys.version_info[:2]}".encode() + lock.read_bytes()).hexdigest()
+    name = f"images/{digest[:16]}"
+    complete = tools_dir() / name / "complete"
+    if not complete.exists():
+        _install_environment(name, "--require-hashes", "--compile-bytecode", "--requirement", lock)
+        complete.touch()
+    return complete.parent
+
+
+def _install_images() -> None:
+    for lock in IMAGE_LOCKS:
+        image_environment(lock)
+
+
 def _install_cdk() -> None:
     folder = tools_dir() / "cdk"
     folder.mkdir(parents=True, exist_ok=True)
@@ -218,6 +239,7 @@ COMPONENTS: dict[str, Component] = {
         _install_airflow,
         (DAGS / "requirements.txt", DAGS / "constraints.txt", AIRFLOW_VERSION),
     ),
+    "images": Component("what the container images install", _install_images, IMAGE_LOCKS),
     "cdk": Component("the CDK CLI", _install_cdk, (CDK_CLI_VERSION,)),
     "jars": Component("Spark's S3 connector (280 MB)", _install_jars, HADOOP_AWS),
     "classes": Component(

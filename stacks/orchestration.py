@@ -20,7 +20,13 @@ from stacks.constructs.data_bucket import grant_read_objects
 from stacks.constructs.deletion import removal_policy
 from stacks.constructs.logs import PlatformLogGroup
 from stacks.constructs.stack import PlatformStack
-from stacks.constructs.task_permissions import allow_clusters, allow_glue_job, allow_statements
+from stacks.constructs.task_permissions import (
+    allow_clusters,
+    allow_containers,
+    allow_glue_job,
+    allow_statements,
+)
+from stacks.containers import ContainersStack
 from stacks.ingestion import IngestionStack
 from stacks.lake import LakeStack
 from stacks.nag import acknowledge, acknowledge_wildcard
@@ -54,6 +60,7 @@ class OrchestrationStack(PlatformStack):
         catalog: CatalogStack,
         warehouse: WarehouseStack,
         spark: SparkStack,
+        containers: ContainersStack,
         ingestion: IngestionStack,
     ) -> None:
         super().__init__(scope, construct_id, settings=settings, description="Airflow on MWAA")
@@ -88,9 +95,9 @@ class OrchestrationStack(PlatformStack):
             key=security.data_key,
             log_groups=log_groups,
         )
-        self._allow_tasks(lake, catalog, warehouse, spark, ingestion)
+        self._allow_tasks(lake, catalog, warehouse, spark, containers, ingestion)
         self.variable = self._variable(
-            security, self._known_to_dags(security, lake, catalog, warehouse, spark, ingestion)
+            security, self._known_to_dags(security, lake, catalog, warehouse, spark, containers, ingestion)
         )
         self.airflow = self._environment(security, network, dags)
         for each in (self.role, self.variable, dags.dags, *log_groups):
@@ -111,6 +118,7 @@ class OrchestrationStack(PlatformStack):
         catalog: CatalogStack,
         warehouse: WarehouseStack,
         spark: SparkStack,
+        containers: ContainersStack,
         ingestion: IngestionStack,
     ) -> None:
         for function in (
@@ -138,6 +146,7 @@ class OrchestrationStack(PlatformStack):
             tags={"project": PROJECT, "environment": self.settings.name},
         )
         allow_statements(self.role, warehouse.workgroup_arn)
+        allow_containers(self.role, cluster=containers.cluster, tasks=[containers.dbt, containers.etl])
         self.role.add_to_policy(
             iam.PolicyStatement(
                 actions=["ssm:GetParameter"], resources=[spark.request_parameter.parameter_arn]
@@ -151,6 +160,7 @@ class OrchestrationStack(PlatformStack):
         catalog: CatalogStack,
         warehouse: WarehouseStack,
         spark: SparkStack,
+        containers: ContainersStack,
         ingestion: IngestionStack,
     ) -> dict[str, object]:
         """The DAGs' one variable: names of what they use, and their tuning."""
@@ -185,6 +195,15 @@ class OrchestrationStack(PlatformStack):
                 "database": warehouse.database_name,
                 "copy_role_arn": warehouse.copy_role.role_arn,
             },
+            "containers": {
+                "cluster": containers.cluster.cluster_name,
+                "subnets": containers.subnet_ids,
+                "security_groups": [containers.security_group.security_group_id],
+                "tasks": {task.name: task.definition.family for task in (containers.dbt, containers.etl)},
+                "logs": {
+                    task.name: task.log_group.log_group_name for task in (containers.dbt, containers.etl)
+                },
+            },
             "alerts_topic_arn": security.alerts_topic.topic_arn,
             "publication_lag_days": tuning.publication_lag_days,
             "poll_seconds": tuning.poll_seconds,
@@ -193,6 +212,7 @@ class OrchestrationStack(PlatformStack):
                 "glue": tuning.glue_timeout_seconds,
                 "emr": tuning.emr_timeout_seconds,
                 "statement": tuning.statement_timeout_seconds,
+                "container": tuning.container_timeout_seconds,
             },
         }
 

@@ -10,6 +10,7 @@ from aws_cdk import aws_iam as iam
 
 from stacks import nag
 from stacks.catalog import CatalogStack
+from stacks.containers import ContainersStack
 from stacks.database import DatabaseStack
 from stacks.ingestion import IngestionStack
 from stacks.lake import LakeStack
@@ -48,11 +49,11 @@ def add_stacks(app: App, settings: Settings) -> None:
     iam.PermissionsBoundary.of(app).apply(security.boundary)
     network = NetworkStack(app, "Network", settings=settings, security=security) if on.network else None
     lake = LakeStack(app, "Lake", settings=settings, security=security) if on.lake else None
-    catalog = warehouse = spark = ingestion = None
+    catalog = database = warehouse = spark = containers = ingestion = None
     if on.catalog and lake:
         catalog = CatalogStack(app, "Catalog", settings=settings, security=security, lake=lake)
     if on.database and network:
-        DatabaseStack(app, "Database", settings=settings, security=security, network=network)
+        database = DatabaseStack(app, "Database", settings=settings, security=security, network=network)
     if on.warehouse and network and lake:
         warehouse = WarehouseStack(
             app, "Warehouse", settings=settings, security=security, network=network, lake=lake
@@ -61,6 +62,17 @@ def add_stacks(app: App, settings: Settings) -> None:
         StreamingStack(app, "Streaming", settings=settings, security=security, network=network)
     if on.spark and network and lake:
         spark = SparkStack(app, "Spark", settings=settings, security=security, network=network, lake=lake)
+    if on.containers and network and lake and database and warehouse:
+        containers = ContainersStack(
+            app,
+            "Containers",
+            settings=settings,
+            security=security,
+            network=network,
+            lake=lake,
+            database=database,
+            warehouse=warehouse,
+        )
     if on.ingestion and lake and catalog and warehouse:
         ingestion = IngestionStack(
             app,
@@ -71,7 +83,7 @@ def add_stacks(app: App, settings: Settings) -> None:
             catalog=catalog,
             warehouse=warehouse,
         )
-    if on.orchestration and network and lake and catalog and warehouse and spark and ingestion:
+    if on.orchestration and network and lake and catalog and warehouse and spark and containers and ingestion:
         OrchestrationStack(
             app,
             "Orchestration",
@@ -82,5 +94,6 @@ def add_stacks(app: App, settings: Settings) -> None:
             catalog=catalog,
             warehouse=warehouse,
             spark=spark,
+            containers=containers,
             ingestion=ingestion,
         )

@@ -12,18 +12,30 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "warehouse": ("security", "network", "lake"),
     "spark": ("security", "network", "lake"),
     "streaming": ("security", "network"),
+    "containers": ("security", "network", "lake", "database", "warehouse"),
     "ingestion": ("security", "lake", "catalog", "warehouse"),
-    "orchestration": ("security", "network", "lake", "catalog", "warehouse", "spark", "ingestion"),
+    "orchestration": (
+        "security",
+        "network",
+        "lake",
+        "catalog",
+        "warehouse",
+        "spark",
+        "containers",
+        "ingestion",
+    ),
 }
 """Stacks that a stack builds on; each comes before it in the order of deployment."""
 
 ENDPOINTS_WITHOUT_NAT: dict[str, tuple[InterfaceEndpoint, ...]] = {
     "spark": ("elasticmapreduce", "glue", "kms"),
+    "containers": ("ecr.api", "ecr.dkr", "logs", "redshift-serverless", "secretsmanager", "ssm"),
     "orchestration": (
         "airflow.api",
         "airflow.env",
         "ecr.api",
         "ecr.dkr",
+        "ecs",
         "elasticmapreduce",
         "glue",
         "kms",
@@ -42,6 +54,7 @@ ENDPOINTS_WITHOUT_NAT: dict[str, tuple[InterfaceEndpoint, ...]] = {
 
 MWAA: https://docs.aws.amazon.com/mwaa/latest/userguide/vpc-vpe-create-access.html, plus the services that the
 DAGs call. EMR: the service's own API, and the catalog and key that its jobs use; S3 has a gateway endpoint.
+Fargate: the image, the log, and what the tasks call; the weather source itself still needs NAT or a mirror.
 """
 
 

@@ -20,6 +20,7 @@ InterfaceEndpoint = Literal[
     "airflow.env",
     "ecr.api",
     "ecr.dkr",
+    "ecs",
     "elasticmapreduce",
     "events",
     "glue",
@@ -28,6 +29,7 @@ InterfaceEndpoint = Literal[
     "logs",
     "monitoring",
     "redshift-data",
+    "redshift-serverless",
     "secretsmanager",
     "sns",
     "sqs",
@@ -81,6 +83,7 @@ class Stacks(Section):
     warehouse: bool = True
     spark: bool = True
     streaming: bool = True
+    containers: bool = True
     ingestion: bool = True
     orchestration: bool = True
 
@@ -242,6 +245,45 @@ class Streaming(Section):
     """How long a topic keeps its records unless the topic says otherwise."""
 
 
+class Containers(Section):
+    """Fargate tasks and the images that they run."""
+
+    dbt_cpu: Literal[256, 512, 1024, 2048, 4096] = 512
+    """CPU units of the dbt task, 1024 a vCPU."""
+    dbt_memory_mb: int = Field(default=1024, ge=512, le=30720)
+    """Memory of the dbt task; Fargate offers only some sizes for each number of CPU units."""
+    etl_cpu: Literal[256, 512, 1024, 2048, 4096] = 512
+    """CPU units of the ETL task, 1024 a vCPU."""
+    etl_memory_mb: int = Field(default=2048, ge=512, le=30720)
+    """Memory of the ETL task; it holds a month of flights."""
+    images_kept: int = Field(default=10, ge=2, le=1000)
+    """How many images a repository keeps; older ones are removed."""
+    container_insights: Literal["disabled", "enabled", "enhanced"] = "disabled"
+    """Whether CloudWatch collects metrics of each task; it charges for each metric."""
+
+    @model_validator(mode="after")
+    def _sizes(self) -> Containers:
+        for name in ("dbt", "etl"):
+            cpu, memory = getattr(self, f"{name}_cpu"), getattr(self, f"{name}_memory_mb")
+            if memory not in FARGATE_MEMORY_MB[cpu]:
+                offered = ", ".join(map(str, FARGATE_MEMORY_MB[cpu]))
+                raise ValueError(f"{name}_memory_mb must be one of {offered} with {name}_cpu = {cpu}")
+        return self
+
+
+FARGATE_MEMORY_MB: dict[int, tuple[int, ...]] = {
+    256: (512, 1024, 2048),
+    512: tuple(range(1024, 4096 + 1, 1024)),
+    1024: tuple(range(2048, 8192 + 1, 1024)),
+    2048: tuple(range(4096, 16384 + 1, 1024)),
+    4096: tuple(range(8192, 30720 + 1, 1024)),
+}
+"""Memory that Fargate offers, by CPU units.
+
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
+"""
+
+
 class Ingestion(Section):
     """The Lambda functions that bring data in."""
 
@@ -303,6 +345,8 @@ class Orchestration(Section):
     """How long a task waits for an EMR step."""
     statement_timeout_seconds: int = Field(default=1800, ge=1)
     """How long a task waits for a Redshift statement."""
+    container_timeout_seconds: int = Field(default=3600, ge=60)
+    """How long a task waits for a container."""
 
     @model_validator(mode="after")
     def _workers(self) -> Orchestration:
@@ -326,6 +370,7 @@ class Settings(Section):
     warehouse: Warehouse = Warehouse()
     spark: Spark = Spark()
     streaming: Streaming = Streaming()
+    containers: Containers = Containers()
     ingestion: Ingestion = Ingestion()
     orchestration: Orchestration = Orchestration()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.engines.spark import Job, Outcome
 from local.engines.spark_submit import Submission
 from local.services.clients import client
+from local.services.log_batches import batches
 
 SESSION_NAME = "GlueJobRunnerSession"
 """Name of the role session in which Glue runs a job's program."""
@@ -33,9 +33,6 @@ REFUSED = {
     "--datalake-formats": "no data lake format's jars are installed",
 }
 """Arguments that ask for what is not here, and why a run with them fails."""
-BATCH_EVENTS = 10_000
-BATCH_BYTES = 900_000
-EVENT_OVERHEAD_BYTES = 26
 
 
 class JobError(Exception):
@@ -139,19 +136,7 @@ def put_lines(logs: Any, group: str, stream: str, lines: list[str]) -> None:
     except logs.exceptions.ResourceNotFoundException:
         logs.create_log_group(logGroupName=group)
         logs.create_log_stream(logGroupName=group, logStreamName=stream)
-    moment = round(time.time() * 1000)
-    batch: list[dict[str, Any]] = []
-    size = 0
-    for line in lines:
-        if not line.strip():
-            continue
-        length = len(line.encode()) + EVENT_OVERHEAD_BYTES
-        if batch and (len(batch) == BATCH_EVENTS or size + length > BATCH_BYTES):
-            logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=batch)
-            batch, size = [], 0
-        batch.append({"timestamp": moment, "message": line})
-        size += length
-    if batch:
+    for batch in batches(lines):
         logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=batch)
 
 

@@ -1,4 +1,4 @@
-"""Zips of the repository's own code: one per Lambda function, and one of the `flights` package for Spark.
+"""Zips of the repository's own code: one per Lambda function and container image, one of `flights` for Spark.
 
 A bundle is built without Docker, for the interpreter it will run on rather than the one that builds it:
 dependencies come from the function's hash-locked `requirements.txt`, as pure-Python wheels only, so that the
@@ -23,6 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "flights"
 FUNCTIONS = ROOT / "lambdas"
+IMAGES = ROOT / "containers"
 CACHE = ROOT / "build" / "bundles"
 
 PYTHON_VERSION = "3.13"
@@ -30,6 +31,7 @@ PYTHON_VERSION = "3.13"
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _NOT_CODE = {"requirements.txt", "requirements.in", "README.md"}
+_NOT_IN_IMAGES = {"requirements.in", "README.md"}
 _INSTALLER_TRACES = {"INSTALLER", "RECORD", "REQUESTED", "direct_url.json"}
 
 
@@ -87,6 +89,35 @@ def function_zip(
     files.update({f"{package.name}/{inner}": path for inner, path in domain})
     files.update({inner: path for inner, path in _files(source) if inner not in _NOT_CODE})
     return _zip(files, name, cache=cache)
+
+
+def image_zip(name: str, *folders: Path, images: Path = IMAGES, cache: Path = CACHE) -> Path:
+    """Zip of the build context of one container image: the folder of its Dockerfile, and `folders` beside it.
+
+    Parameters
+    ----------
+    name
+        Folder of the image under `images`; holds `Dockerfile`.
+    folders
+        What the image copies besides, each under its own name.
+
+    Raises
+    ------
+    BundleError
+        No Dockerfile.
+    """
+    source = images / name
+    if not (source / "Dockerfile").is_file():
+        raise BundleError(f"{source} has no Dockerfile: an image is containers/<name>/Dockerfile.")
+    files = {inner: path for inner, path in _files(source) if inner not in _NOT_IN_IMAGES}
+    for folder in folders:
+        files.update({f"{folder.name}/{inner}": path for inner, path in _files(folder) if _ships(inner)})
+    return _zip(files, f"image-{name}", cache=cache)
+
+
+def _ships(inner: str) -> bool:
+    """Whether a file of a folder beside the Dockerfile belongs into an image: no Spark code, no output."""
+    return inner.split("/", 1)[0] not in {"spark", "target", "logs", "dbt_packages"}
 
 
 def dependencies(lock: Path, *, cache: Path = CACHE) -> Path:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import Aws
+from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 
+from stacks.constructs.fargate_task import FargateTask
 from stacks.nag import acknowledge_wildcard
 
 
@@ -104,4 +106,35 @@ def allow_clusters(role: iam.Role, *, passed: list[iam.Role], tags: Mapping[str,
             ],
             conditions={"StringEquals": {"iam:AWSServiceName": service}},
         )
+    )
+
+
+def allow_containers(role: iam.Role, *, cluster: ecs.Cluster, tasks: Sequence[FargateTask]) -> None:
+    """Let tasks of a DAG run exactly these `tasks` on `cluster`, watch and stop them, and read their logs."""
+    here = f"arn:{Aws.PARTITION}:ecs:{Aws.REGION}:{Aws.ACCOUNT_ID}"
+    revisions = [f"{here}:task-definition/{task.definition.family}:*" for task in tasks]
+    running = f"{here}:task/{cluster.cluster_name}/*"
+    on_cluster = {"ArnEquals": {"ecs:cluster": cluster.cluster_arn}}
+    role.add_to_policy(
+        iam.PolicyStatement(actions=["ecs:RunTask"], resources=revisions, conditions=on_cluster)
+    )
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=["ecs:DescribeTasks", "ecs:StopTask"], resources=[running], conditions=on_cluster
+        )
+    )
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=["iam:PassRole"],
+            resources=[each.role_arn for task in tasks for each in (task.role, task.execution_role)],
+            conditions={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+        )
+    )
+    for task in tasks:
+        task.log_group.grant(role, "logs:GetLogEvents")
+    acknowledge_wildcard(
+        role,
+        *revisions,
+        running,
+        reason="A deploy makes new revisions of these two families, and ECS names a task when it starts.",
     )

@@ -63,6 +63,7 @@ CHANGES = {
     "AWS::AccessAnalyzer::Analyzer": None,
     "AWS::Athena::NamedQuery": set_to(Description="Changed"),
     "AWS::Athena::WorkGroup": set_to(Description="Changed"),
+    "AWS::CodeBuild::Project": set_to(Description="Changed"),
     "AWS::DynamoDB::Table": set_to(PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False}),
     "AWS::EC2::FlowLog": tagged,
     "AWS::EC2::Instance": tagged,
@@ -74,6 +75,9 @@ CHANGES = {
     "AWS::EC2::Subnet": set_to(MapPublicIpOnLaunch=True),
     "AWS::EC2::VPC": tagged,
     "AWS::EC2::VPCEndpoint": tagged,
+    "AWS::ECR::Repository": tagged,
+    "AWS::ECS::Cluster": tagged,
+    "AWS::ECS::TaskDefinition": tagged,
     "AWS::EMR::SecurityConfiguration": None,
     "AWS::Events::Rule": set_to(Description="Changed"),
     "AWS::Glue::Crawler": set_to(Description="Changed"),
@@ -167,7 +171,7 @@ def test_cloudformation_received_the_synthesised_templates_byte_for_byte(deploym
     )
     artifacts = json.loads((deployment.templates / "manifest.json").read_text())["artifacts"]
     stacks = [part for part in artifacts.values() if part["type"] == "aws:cloudformation:stack"]
-    assert len(stacks) == 10
+    assert len(stacks) == 11
     for part in stacks:
         cloudformation.get_template(StackName=part["properties"]["stackName"], TemplateStage="Original")
         [received] = [

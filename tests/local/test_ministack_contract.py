@@ -46,10 +46,17 @@ SIGNATURES = {
     "ministack.services.eventbridge": {
         "_dispatch_to_lambda": ["arn", "payload"],
         "_dispatch_event": ["event", "view"],
+        "_invoke_target": ["target", "event", "rule", "view"],
     },
     "ministack.services.s3": {"_resolve_sse_write_headers": ["headers", "bucket_name"]},
     "ministack.services.ec2": {"_matches_filters": ["inst", "filters"]},
-    "ministack.services.cloudformation.stacks": {"_runs_on_worker_thread": ["resource_type"]},
+    "ministack.services.cloudformation.stacks": {
+        "_runs_on_worker_thread": ["resource_type"],
+        "_add_event": [
+            *("stack_id", "stack_name", "logical_id", "resource_type", "status"),
+            *("reason", "physical_id", "detailed_status"),
+        ],
+    },
 }
 """Functions that are called or replaced → the names of their parameters."""
 

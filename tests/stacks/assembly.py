@@ -15,6 +15,7 @@ from stacks.platform import add_stacks, new_app
 JOBS_OFF = {
     "REFSTACK_STACKS__CATALOG": "false",
     "REFSTACK_STACKS__SPARK": "false",
+    "REFSTACK_STACKS__CONTAINERS": "false",
     "REFSTACK_STACKS__INGESTION": "false",
     "REFSTACK_STACKS__ORCHESTRATION": "false",
 }

@@ -132,6 +132,7 @@ def test_the_variable_names_everything_that_the_dags_use() -> None:
         "glue",
         "emr",
         "warehouse",
+        "containers",
         "alerts_topic_arn",
         "publication_lag_days",
         "poll_seconds",
@@ -147,7 +148,15 @@ def test_the_variable_names_everything_that_the_dags_use() -> None:
     assert set(value["emr"]["steps"]) == {"build_dimensions", "build_facts"}
     assert set(value["emr"]["reference"]) == {"airlines", "airports", "planes"}
     assert value["emr"]["py_files"].endswith(".zip")
-    assert value["timeouts"] == {"lambda": 900, "glue": 3600, "emr": 7200, "statement": 1800}
+    assert value["containers"]["tasks"] == {"dbt": "refstack-dev-dbt", "etl": "refstack-dev-etl"}
+    assert len(value["containers"]["subnets"]) == 3
+    assert value["timeouts"] == {
+        "lambda": 900,
+        "glue": 3600,
+        "emr": 7200,
+        "statement": 1800,
+        "container": 3600,
+    }
 
 
 def test_logs_go_to_groups_that_exist_before_with_a_retention() -> None:
@@ -200,7 +209,7 @@ def test_tasks_invoke_three_functions_and_start_one_glue_job() -> None:
     assert allowed.of_service("glue") == {"BatchStopJobRun", "GetJob", "GetJobRun", "StartJobRun"}
 
 
-def test_tasks_start_clusters_with_this_environment_s_tags_and_pass_two_roles() -> None:
+def test_tasks_start_clusters_with_this_environment_s_tags_and_pass_single_roles() -> None:
     allowed = permissions(synthesise(), "Orchestration", "Role")
     prefix = "elasticmapreduce:"
 
@@ -213,7 +222,8 @@ def test_tasks_start_clusters_with_this_environment_s_tags_and_pass_two_roles() 
             f"{prefix}ResourceTag/environment": "dev",
         }
     }
-    assert len(allowed.resources["iam:PassRole"]) == 2
+    # EMR's two, and two a container.
+    assert len(allowed.resources["iam:PassRole"]) == 6
     assert all("Role" in each and "*" not in each for each in allowed.resources["iam:PassRole"])
 
 

@@ -20,6 +20,7 @@ ALL = {
     "Warehouse",
     "Streaming",
     "Spark",
+    "Containers",
     "Ingestion",
     "Orchestration",
 }
@@ -57,6 +58,9 @@ def test_localstack_has_what_its_free_edition_deploys() -> None:
         "AWS::RedshiftServerless",
         "AWS::EMR",
         "AWS::Athena",
+        "AWS::ECR",
+        "AWS::ECS",
+        "AWS::CodeBuild",
     )
     lacks += ("AWS::EC2::NatGateway", "AWS::EC2::FlowLog", "Custom::")
 

@@ -1,0 +1,83 @@
+"""CloudFormation tells EventBridge what becomes of a stack, and EventBridge starts builds of CodeBuild.
+
+ministack records a stack's events without sending them, and delivers to queues, topics and functions only.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import json
+import logging
+import threading
+import time
+import uuid
+from typing import Any
+
+from ministack.services import eventbridge
+from ministack.services.cloudformation import changesets, handlers, stacks
+
+from local.layout import ACCOUNT, REGION
+from local.services.clients import client
+
+log = logging.getLogger("refstack.events")
+
+STACK = "AWS::CloudFormation::Stack"
+
+
+def install() -> None:
+    """Put both into ministack."""
+    record, invoke = stacks._add_event, eventbridge._invoke_target
+
+    def recorded_and_sent(
+        stack_id: str,
+        stack_name: str,
+        logical_id: str,
+        resource_type: str,
+        status: str,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        record(stack_id, stack_name, logical_id, resource_type, status, *args, **kwargs)
+        if resource_type == STACK:
+            eventbridge._dispatch_event(_event(stack_id, status))
+
+    def delivered(target: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        if target.get("Arn", "").startswith("arn:aws:codebuild:"):
+            context = contextvars.copy_context()
+            threading.Thread(target=context.run, args=(_start_build, target), daemon=True).start()
+        else:
+            invoke(target, *args, **kwargs)
+
+    for module in (stacks, changesets, handlers):
+        module._add_event = recorded_and_sent
+    eventbridge._invoke_target = delivered
+
+
+def _event(stack_id: str, status: str) -> dict[str, Any]:
+    """The status change as an event of the default bus.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/detail-stack-status-change.html
+    """
+    return {
+        "EventId": str(uuid.uuid4()),
+        "Source": "aws.cloudformation",
+        "DetailType": "CloudFormation Stack Status Change",
+        "Detail": json.dumps(
+            {"stack-id": stack_id, "status-details": {"status": status, "status-reason": ""}}
+        ),
+        "EventBusName": "default",
+        "Time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "Resources": [stack_id],
+        "Account": ACCOUNT,
+        "Region": REGION,
+    }
+
+
+def _start_build(target: dict[str, Any]) -> None:
+    """Start the target's build with the role that the target names."""
+    name = target["Arn"].rpartition("/")[2]
+    try:
+        codebuild = client("codebuild", role_arn=target["RoleArn"], session_name="events")
+        codebuild.start_build(projectName=name)
+    except Exception:
+        log.exception("the build of %s did not start", name)

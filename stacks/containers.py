@@ -1,0 +1,205 @@
+"""Containers: the images of dbt and of the ETL into RDS, and the Fargate tasks that run them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aws_cdk import ArnFormat
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from stacks.constructs.bundle import PACKAGE, ROOT
+from stacks.constructs.container_image import ContainerImage
+from stacks.constructs.data_bucket import grant_put_objects, grant_read_objects
+from stacks.constructs.fargate_task import FargateTask
+from stacks.constructs.stack import PlatformStack
+from stacks.database import DatabaseStack
+from stacks.lake import LakeStack
+from stacks.nag import acknowledge
+from stacks.network import NetworkStack
+from stacks.security import SecurityStack
+from stacks.settings import Settings
+from stacks.warehouse import WarehouseStack
+
+DBT_RESULTS = "dbt/"
+"""Prefix of dbt's artefacts in the warehouse bucket."""
+QUALITY_RESULTS = "quality/"
+"""Prefix of the quality gates' results in the curated bucket."""
+
+INSIGHTS = {
+    "disabled": ecs.ContainerInsights.DISABLED,
+    "enabled": ecs.ContainerInsights.ENABLED,
+    "enhanced": ecs.ContainerInsights.ENHANCED,
+}
+
+
+class ContainersStack(PlatformStack):
+    """An ECS cluster without machines of its own, and two task definitions with their images.
+
+    CodeBuild builds the images after each deploy of this stack: a rule starts it on the stack's own event.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        security: SecurityStack,
+        network: NetworkStack,
+        lake: LakeStack,
+        database: DatabaseStack,
+        warehouse: WarehouseStack,
+    ) -> None:
+        super().__init__(scope, construct_id, settings=settings, description="Containers on Fargate")
+        self._security = security
+        self.cluster = self._cluster(network)
+        self.subnet_ids = network.vpc.select_subnets(
+            subnet_group_name=network.private_subnets.subnet_group_name
+        ).subnet_ids
+        self.security_group = ec2.SecurityGroup(
+            self,
+            "Group",
+            vpc=network.vpc,
+            description="Containers: they call, nobody calls them",
+            allow_all_outbound=False,
+        )
+        # AWS' APIs and the weather source answer at addresses that nobody can list.
+        self.security_group.add_egress_rule(
+            ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "AWS' APIs, images, the weather source"
+        )
+        self.security_group.connections.allow_to(
+            database.security_group, database.port, "Containers to PostgreSQL"
+        )
+        self.security_group.connections.allow_to(
+            warehouse.security_group, warehouse.port, "Containers to Redshift"
+        )
+        self.images = {
+            "dbt": self._image("dbt", ROOT / "dbt"),
+            "etl": self._image("etl", PACKAGE),
+        }
+        self.dbt = self._dbt(lake, warehouse)
+        self.etl = self._etl(lake, database)
+        self._build_after_deploys()
+
+    def _cluster(self, network: NetworkStack) -> ecs.Cluster:
+        insights = self.settings.containers.container_insights
+        cluster = ecs.Cluster(
+            self,
+            "Cluster",
+            cluster_name=self.settings.physical_name("containers"),
+            vpc=network.vpc,
+            container_insights_v2=INSIGHTS[insights],
+        )
+        if insights == "disabled":
+            acknowledge(
+                cluster,
+                "ECS4",
+                reason="Insights bill by the metric; here two short tasks a day end with a log and a result.",
+            )
+        return cluster
+
+    def _image(self, name: str, *folders: Path) -> ContainerImage:
+        return ContainerImage(
+            self,
+            f"{name.title()}Image",
+            settings=self.settings,
+            name=name,
+            folders=list(folders),
+            data_key=self._security.data_key,
+            logs_key=self._security.logs_key,
+        )
+
+    def _dbt(self, lake: LakeStack, warehouse: WarehouseStack) -> FargateTask:
+        sizes = self.settings.containers
+        task = FargateTask(
+            self,
+            "Dbt",
+            settings=self.settings,
+            name="dbt",
+            image=self.images["dbt"],
+            cpu=sizes.dbt_cpu,
+            memory_mb=sizes.dbt_memory_mb,
+            environment={
+                "WORKGROUP": warehouse.workgroup_name,
+                "DATABASE": warehouse.database_name,
+                "RESULTS_URI": f"s3://{lake.warehouse.bucket_name}/{DBT_RESULTS}",
+                "QUALITY_URI": f"s3://{lake.curated.bucket_name}/{QUALITY_RESULTS}",
+            },
+            logs_key=self._security.logs_key,
+            # prepare_warehouse makes the database user of this role, by its name.
+            role_name=self.settings.physical_name("dbt"),
+        )
+        task.role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["redshift-serverless:GetCredentials", "redshift-serverless:GetWorkgroup"],
+                resources=[warehouse.workgroup_arn],
+            )
+        )
+        grant_put_objects(
+            lake.warehouse, task.role, DBT_RESULTS, reason="Each run keeps its artefacts under its own key."
+        )
+        grant_put_objects(
+            lake.curated, task.role, QUALITY_RESULTS, reason="Each run keeps its tests under its own key."
+        )
+        return task
+
+    def _etl(self, lake: LakeStack, database: DatabaseStack) -> FargateTask:
+        sizes = self.settings.containers
+        source = self.settings.parameter("sources", "weather")
+        task = FargateTask(
+            self,
+            "Etl",
+            settings=self.settings,
+            name="etl",
+            image=self.images["etl"],
+            cpu=sizes.etl_cpu,
+            memory_mb=sizes.etl_memory_mb,
+            environment={
+                "CURATED_BUCKET": lake.curated.bucket_name,
+                "AIRPORTS": ",".join(self.settings.ingestion.airports),
+                "WEATHER_SOURCE_PARAMETER": source,
+                "DATABASE_HOST": database.instance.db_instance_endpoint_address,
+                "DATABASE_PORT": database.instance.db_instance_endpoint_port,
+                "DATABASE_NAME": self.settings.database.name,
+                "DATABASE_SECRET_ARN": database.secret.secret_arn,
+            },
+            logs_key=self._security.logs_key,
+        )
+        grant_read_objects(lake.curated, task.role, "flights/", reason="The ETL reads any range of days.")
+        for actions, resource in (
+            (["secretsmanager:GetSecretValue"], database.secret.secret_arn),
+            # The stack that has the parameter comes later; a name needs no reference, so nothing points back.
+            (
+                ["ssm:GetParameter"],
+                self.format_arn(
+                    service="ssm",
+                    resource="parameter",
+                    resource_name=source.lstrip("/"),
+                    arn_format=ArnFormat.SLASH_RESOURCE_NAME,
+                ),
+            ),
+        ):
+            task.role.add_to_policy(iam.PolicyStatement(actions=actions, resources=[resource]))
+        return task
+
+    def _build_after_deploys(self) -> None:
+        """Start the builds when this stack has been created or updated; a rule needs no custom resource."""
+        events.Rule(
+            self,
+            "Deployed",
+            description="This stack has been deployed: build the images that it names",
+            event_pattern=events.EventPattern(
+                source=["aws.cloudformation"],
+                detail_type=["CloudFormation Stack Status Change"],
+                detail={
+                    "stack-id": [self.stack_id],
+                    "status-details": {"status": ["CREATE_COMPLETE", "UPDATE_COMPLETE"]},
+                },
+            ),
+            targets=[targets.CodeBuildProject(image.project) for image in self.images.values()],
+        )
