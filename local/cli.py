@@ -127,7 +127,17 @@ def fidelity() -> None:
 INTERRUPTED = 130
 """Exit code of a command that a signal ended, as shells have it."""
 ENVIRONMENTS = ("dev", "stage", "prod", "localstack")
-PYTHON_TREES = ("app.py", "stacks", "flights", "lambdas", "glue_jobs", "emr_steps", "mwaa_dags", "local")
+PYTHON_TREES = (
+    "app.py",
+    "stacks",
+    "flights",
+    "lambdas",
+    "glue_jobs",
+    "emr_steps",
+    "mwaa_dags",
+    "containers",
+    "local",
+)
 
 
 def _check(what: str, program: str, *arguments: str) -> None:

@@ -160,6 +160,7 @@ class ContainersStack(PlatformStack):
             cpu=sizes.etl_cpu,
             memory_mb=sizes.etl_memory_mb,
             environment={
+                "RAW_BUCKET": lake.raw.bucket_name,
                 "CURATED_BUCKET": lake.curated.bucket_name,
                 "AIRPORTS": ",".join(self.settings.ingestion.airports),
                 "WEATHER_SOURCE_PARAMETER": source,
@@ -171,6 +172,9 @@ class ContainersStack(PlatformStack):
             logs_key=self._security.logs_key,
         )
         grant_read_objects(lake.curated, task.role, "flights/", reason="The ETL reads any range of days.")
+        grant_read_objects(
+            lake.raw, task.role, "airlines/", reason="The ETL reads the last snapshot, whichever that is."
+        )
         for actions, resource in (
             (["secretsmanager:GetSecretValue"], database.secret.secret_arn),
             # The stack that has the parameter comes later; a name needs no reference, so nothing points back.

@@ -102,16 +102,16 @@ def test_a_build_reads_its_context_and_pushes_to_its_repository() -> None:
     assert allowed.of_service("s3") == {"GetBucketLocation", "GetObject", "GetObjectVersion"}
 
 
-def test_the_etl_reads_curated_flights_its_source_and_its_password() -> None:
+def test_the_etl_reads_flights_airlines_its_source_and_its_password() -> None:
     allowed = permissions(synthesise(), "Containers", "EtlRole")
 
     assert allowed.actions == {
         *("kms:Decrypt", "s3:GetBucketLocation", "s3:GetObject", "s3:ListBucket"),
         *("secretsmanager:GetSecretValue", "ssm:GetParameter"),
     }
-    [objects] = allowed.resources["s3:GetObject"]
+    objects = sorted(each.split("/", 1)[1] for each in allowed.resources["s3:GetObject"])
     [parameter] = allowed.resources["ssm:GetParameter"]
-    assert objects.endswith("/flights/*")
+    assert objects == ["airlines/*", "flights/*"]
     assert parameter.endswith(":parameter/refstack/dev/sources/weather")
 
 

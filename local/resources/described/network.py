@@ -51,9 +51,19 @@ def security_group(physical_id: str, props: Properties) -> dict[str, Any]:
     return {
         **found,
         "GroupDescription": found["Description"],
-        "SecurityGroupIngress": _rules(found["IpPermissions"], "Source"),
-        "SecurityGroupEgress": _rules(found["IpPermissionsEgress"], "Destination"),
+        "SecurityGroupIngress": _own(_rules(found["IpPermissions"], "Source"), props, "Ingress"),
+        "SecurityGroupEgress": _own(_rules(found["IpPermissionsEgress"], "Destination"), props, "Egress"),
     }
+
+
+def _own(rules: list[dict[str, Any]], props: Properties, direction: str) -> list[dict[str, Any]]:
+    """The rules without those between groups, if the template writes none of these inside the group: they are
+    entries of their own there."""
+    member = f"{'Source' if direction == 'Ingress' else 'Destination'}SecurityGroupId"
+    inside = props.get(f"SecurityGroup{direction}", [])
+    if not inside or any(member in rule for rule in inside):
+        return rules
+    return [rule for rule in rules if member not in rule]
 
 
 def _rules(permissions: list[dict[str, Any]], side: str) -> list[dict[str, Any]]:
