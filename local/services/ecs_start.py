@@ -12,6 +12,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.engines import certificates
 from local.engines.container import Container
 from local.engines.image import BuildError, Image, build
 from local.engines.role_credentials import RoleCredentials
@@ -58,6 +59,7 @@ def start(task: dict[str, Any], definition: dict[str, Any]) -> Started:
         **_environment(override),
         **(credentials.environment() if credentials else {}),
         "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
+        "SSL_CERT_FILE": str(certificates.bundle()),
     }
     container = Container(
         name=identifier,
