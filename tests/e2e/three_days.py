@@ -31,7 +31,9 @@ class Platform:
         answer.raise_for_status()
         return answer.json()
 
-    def returned(self, task: str, run: pipeline.Run = FIRST, index: int = -1) -> Any:
+    def returned(
+        self, task: str, run: pipeline.Run = FIRST, index: int = -1, dag: str = pipeline.DAG_ID
+    ) -> Any:
         """What a task of a run left as its XCom."""
-        path = f"/dags/flights_batch/dagRuns/{run.run_id}/taskInstances/{task}/xcomEntries/return_value"
+        path = f"/dags/{dag}/dagRuns/{run.run_id}/taskInstances/{task}/xcomEntries/return_value"
         return self.airflow(f"{path}?map_index={index}")["value"]

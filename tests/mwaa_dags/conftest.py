@@ -33,10 +33,17 @@ SETTINGS: dict[str, Any] = {
         "database": "refstack",
         "copy_role_arn": "arn:aws:iam::000000000000:role/copy",
     },
+    "containers": {
+        "cluster": "cluster",
+        "subnets": ["subnet-a", "subnet-b"],
+        "security_groups": ["sg-tasks"],
+        "tasks": {"dbt": "family-dbt", "etl": "family-etl"},
+        "logs": {"dbt": "/logs/dbt", "etl": "/logs/etl"},
+    },
     "alerts_topic_arn": "arn:aws:sns:us-east-1:000000000000:alerts",
     "publication_lag_days": 75,
     "poll_seconds": 7,
-    "timeouts": {"lambda": 901, "glue": 3601, "emr": 7201, "statement": 1801},
+    "timeouts": {"lambda": 901, "glue": 3601, "emr": 7201, "statement": 1801, "container": 3602},
 }
 """The variable `refstack` with every name that the Orchestration stack writes into it."""
 

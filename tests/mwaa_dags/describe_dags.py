@@ -11,7 +11,9 @@ import json
 import socket
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jinja2
@@ -52,7 +54,8 @@ def refuse(*_: Any, **__: Any) -> None:
 def rendered(dag: Any, task: Any) -> dict[str, Any]:
     """The task's template fields as a run of the range above would see them."""
     task = task.prepare_for_execution()
-    context = {"ti": TaskInstance(task), "task": task, "run_id": "manual__1", "params": {}}
+    context = {"ti": TaskInstance(task), "task": task, "run_id": "manual__1", "params": dag.params.dump()}
+    context["dag_run"] = SimpleNamespace(logical_date=datetime(2013, 3, 17, tzinfo=UTC), run_after=None)
     try:
         task.render_template_fields(context, dag.get_template_env())
     except (jinja2.TemplateError, ValueError) as error:
@@ -68,7 +71,8 @@ def limits(task: Any) -> dict[str, Any]:
         return {}
     hook({"ti": TaskInstance(task)})
     found = {
-        name: getattr(task, name, None) for name in ("poke_interval", "job_poll_interval", "poll_interval")
+        name: getattr(task, name, None)
+        for name in ("poke_interval", "job_poll_interval", "poll_interval", "waiter_delay")
     }
     return {**found, "execution_timeout": task.execution_timeout, "timeout": getattr(task, "timeout", None)}
 

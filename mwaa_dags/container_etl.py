@@ -1,0 +1,73 @@
+"""The operational store, for a range of days: curated flights and weather → RDS for PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import DAG, Param
+from refstack_dags import date_range
+from refstack_dags.container import ContainerOperator
+from refstack_dags.settings import cfg
+
+DOC = """
+### Flights and weather into the operational store
+
+One container on Fargate (`containers/etl`) loads the days into the schema `operations` of RDS for PostgreSQL:
+flights from the curated zone, so `flights_batch` has to have run for these days; weather from Open-Meteo;
+airlines and airports from their lists. A month is one transaction.
+
+| parameter | meaning |
+|---|---|
+| `start`, `end` | first and last day, both included; only one of them: that day |
+| neither | the day that lies the publication lag before the logical date |
+
+Running days again leaves the same rows. The task returns one line of JSON that accounts for every row; a
+failure ends with the container's last lines.
+"""
+
+
+def days_of_run(params: dict[str, Any], dag_run: Any) -> list[str]:
+    """First and last day of a run, as ISO dates."""
+    run_day = (dag_run.logical_date or dag_run.run_after).date()
+    days = date_range.resolve(params["start"], params["end"], run_day, cfg["publication_lag_days"])
+    return [day.isoformat() for day in days]
+
+
+with DAG(
+    dag_id="container_etl",
+    dag_display_name="Flights: operational store",
+    description="Curated flights and weather to RDS for PostgreSQL, for a range of days",
+    doc_md=DOC,
+    # It is started for days that flights_batch has finished.
+    schedule=None,
+    start_date=datetime(2013, 1, 1, tzinfo=UTC),
+    catchup=False,
+    is_paused_upon_creation=False,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(hours=6),
+    default_args={
+        "owner": "data-platform",
+        # No Airflow connection: tasks call AWS as the environment's execution role.
+        "aws_conn_id": None,
+        "retry_delay": timedelta(seconds=20),
+        "retry_exponential_backoff": True,
+        "max_retry_delay": timedelta(minutes=10),
+        "execution_timeout": timedelta(hours=3),
+    },
+    user_defined_macros={"days_of_run": days_of_run},
+    params={
+        "start": Param(None, type=["null", "string"], format="date", title="First day"),
+        "end": Param(None, type=["null", "string"], format="date", title="Last day, included"),
+    },
+    tags=["flights", "containers"],
+):
+    ContainerOperator(
+        task_id="load",
+        task_display_name="Load the operational store (Fargate)",
+        container="etl",
+        arguments=[
+            *("--start", "{{ days_of_run(params, dag_run)[0] }}"),
+            *("--end", "{{ days_of_run(params, dag_run)[1] }}"),
+        ],
+    )
