@@ -32,7 +32,7 @@ status: setup ## what runs, and where
 test: setup ## the whole offline suite
 	@$(RUN) test
 
-lint: setup ## ruff, mypy --strict, cdk-nag, cfn-lint
+lint: setup ## ruff, mypy --strict, hadolint, cdk-nag, cfn-lint
 	@$(RUN) lint
 
 synth: setup ## synthesise every stack of ENV (dev, stage, prod, localstack) into cdk.out/

@@ -105,11 +105,12 @@ def test() -> None:
 
 @app.command()
 def lint() -> None:
-    """Ruff, mypy --strict, then cdk-nag (in every synth) and cfn-lint on every environment."""
+    """Ruff, mypy --strict, hadolint, then cdk-nag (in every synth) and cfn-lint on every environment."""
     checked = [name for name in PYTHON_TREES if (ROOT / name).exists()]
     _check("ruff", "ruff", "check", *checked, "tests")
     _check("ruff's formatter", "ruff", "format", "--check", *checked, "tests")
     _check("mypy", "mypy", *checked)
+    _check("hadolint", "hadolint", *map(str, sorted((ROOT / "containers").glob("*/Dockerfile"))))
     outputs = [cdk.synth(env, output=ROOT / "build" / "lint" / env) for env in ENVIRONMENTS]
     templates = [str(path) for output in outputs for path in sorted(output.glob("*.template.json"))]
     _check("cfn-lint", "cfn-lint", "--non-zero-exit-code", "error", "--template", *templates)
