@@ -1,7 +1,8 @@
 """EMR step: the star schema's dimensions, as Parquet for COPY.
 
-Arguments: --raw-bucket --curated-bucket --warehouse-bucket --start-date --end-date --run-key --airlines
---airports --planes; dates are inclusive, the last three are URIs of the reference tables (CSV).
+Arguments: --raw-bucket --curated-bucket --warehouse-bucket --start-date --end-date --run-key --airports;
+dates are inclusive, the last is the URI of the airports (CSV). Airlines and aircraft are the raw zone's
+snapshots.
 """
 
 from __future__ import annotations
@@ -14,10 +15,9 @@ from flights.spark.arguments import parse_arguments, period_of, run_key_of, zone
 from flights.spark.jobs import build_dimensions
 from flights.spark.session import job_session
 
-REFERENCE = ("airlines", "airports", "planes")
 ARGUMENTS = (
     *("raw_bucket", "curated_bucket", "warehouse_bucket", "start_date", "end_date", "run_key"),
-    *REFERENCE,
+    "airports",
 )
 
 
@@ -28,8 +28,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         accounting = build_dimensions(
             job_session("build_dimensions"),
             zone_uri(arguments.raw_bucket),
+            zone_uri(arguments.curated_bucket),
             zone_uri(arguments.warehouse_bucket),
-            {name: getattr(arguments, name) for name in REFERENCE},
+            arguments.airports,
             period_of(arguments),
             run_key_of(arguments),
         )

@@ -7,6 +7,8 @@ Redshift's COPY from Parquet maps columns by position.
 
 from __future__ import annotations
 
+from datetime import date
+
 from flights.tables import Column, Table
 
 UNKNOWN_KEY = -1
@@ -18,6 +20,17 @@ DAY_PARTITIONS = (
     Column("day", "string", "Day of the month, two digits.", 2, required=True),
 )
 """Hive partitions of every table kept by day: `year=2013/month=01/day=01`."""
+
+
+BEGINNING, END_OF_TIME = date(1900, 1, 1), date(9999, 12, 31)
+"""From when the first version of a member of a type 2 dimension is valid, and until when a current one is."""
+
+VALIDITY = (
+    Column("valid_from", "date", "First day of the version; 1900-01-01 of a member's first.", required=True),
+    Column("valid_to", "date", "Day after the version's last; 9999-12-31 if it has none yet.", required=True),
+    Column("is_current", "boolean", "The version has no end yet.", required=True),
+)
+"""Last columns of every dimension of type 2: the version is valid on `valid_from` ≤ day < `valid_to`."""
 
 
 def _raw(name: str, doc: str) -> Column:
@@ -164,18 +177,19 @@ DIM_DATE = Table(
 
 DIM_AIRLINE = Table(
     "dim_airline",
-    "one carrier",
+    "one version of a carrier (type 2)",
     ("airline_key",),
     (
-        Column("airline_key", "bigint", "Hash of carrier; -1 unknown.", required=True),
+        Column("airline_key", "bigint", "Hash of carrier and valid_from; -1 unknown.", required=True),
         Column("carrier", "string", "Carrier code; null for the unknown member.", 7),
-        Column("name", "string", "Name.", 100, required=True),
+        Column("name", "string", "Name.", 100),
+        *VALIDITY,
     ),
 )
 
 DIM_AIRPORT = Table(
     "dim_airport",
-    "one airport",
+    "one airport (type 1)",
     ("airport_key",),
     (
         Column("airport_key", "bigint", "Hash of airport; -1 unknown.", required=True),
@@ -192,10 +206,10 @@ DIM_AIRPORT = Table(
 
 DIM_AIRCRAFT = Table(
     "dim_aircraft",
-    "one aircraft",
+    "one version of an aircraft (type 2)",
     ("aircraft_key",),
     (
-        Column("aircraft_key", "bigint", "Hash of tail_number; -1 unknown.", required=True),
+        Column("aircraft_key", "bigint", "Hash of tail_number and valid_from; -1 unknown.", required=True),
         Column("tail_number", "string", "Registration; null for the unknown member.", 10),
         Column("year_built", "int", "Year of manufacture."),
         Column("type", "string", "Kind of aircraft.", 50),
@@ -205,6 +219,7 @@ DIM_AIRCRAFT = Table(
         Column("seats", "int", "Number of seats."),
         Column("cruise_speed_mph", "int", "Cruising speed, mph."),
         Column("engine", "string", "Kind of engine.", 50),
+        *VALIDITY,
     ),
 )
 
@@ -227,16 +242,39 @@ FACT_FLIGHT = Table(
     (
         Column("flight_key", "bigint", "Hash of date, carrier, flight number, origin.", required=True),
         Column("date_key", "int", "dim_date of flight_date.", required=True),
-        Column("airline_key", "bigint", "dim_airline of carrier.", required=True),
+        Column("airline_key", "bigint", "dim_airline of carrier on flight_date.", required=True),
         Column("origin_airport_key", "bigint", "dim_airport of origin.", required=True),
         Column("dest_airport_key", "bigint", "dim_airport of dest.", required=True),
-        Column("aircraft_key", "bigint", "dim_aircraft of tail_number.", required=True),
+        Column("aircraft_key", "bigint", "dim_aircraft of tail_number on flight_date.", required=True),
         Column("weather_key", "bigint", "dim_weather at origin, hour of scheduled departure.", required=True),
         *CURATED_FLIGHTS.columns[:7],
         Column(
             "sched_dep_hour_utc", "timestamp", "Hour of scheduled departure, UTC; null without time zone."
         ),
         *CURATED_FLIGHTS.columns[7:],
+    ),
+)
+
+FACT_FLIGHT_LIFECYCLE = Table(
+    "fact_flight_lifecycle",
+    "one scheduled flight with its milestones so far (accumulating snapshot)",
+    ("flight_key",),
+    (
+        *FACT_FLIGHT.columns[:6],
+        Column("flight_date", "date", "Scheduled day of departure, local to the origin.", required=True),
+        Column("status", "string", "scheduled, departed, arrived, diverted or cancelled.", 9, required=True),
+        Column("scheduled_departure_utc", "timestamp", "Scheduled departure; null without time zone."),
+        Column("departed_at_utc", "timestamp", "Departure; null if it has not left, or without time zone."),
+        Column(
+            "scheduled_arrival_utc",
+            "timestamp",
+            "Scheduled arrival: the first time after the scheduled departure at which clocks at the "
+            "destination show sched_arr_time; null without time zone.",
+        ),
+        Column("arrived_at_utc", "timestamp", "Arrival; null if it has not come, or without time zone."),
+        Column("departure_lag_minutes", "int", "Scheduled to actual departure; null if it has not left."),
+        Column("arrival_lag_minutes", "int", "Scheduled to actual arrival; null if it has not come."),
+        Column("gate_to_gate_minutes", "int", "Departure to arrival; null if one of them is."),
     ),
 )
 
@@ -272,7 +310,9 @@ FACT_AIRPORT_DAILY = Table(
 )
 
 DIMENSIONS = (DIM_DATE, DIM_AIRLINE, DIM_AIRPORT, DIM_AIRCRAFT, DIM_WEATHER)
-FACTS = (FACT_FLIGHT, FACT_AIRPORT_DAILY)
+TYPE_2 = (DIM_AIRLINE, DIM_AIRCRAFT)
+"""The dimensions that keep a member's earlier versions."""
+FACTS = (FACT_FLIGHT, FACT_FLIGHT_LIFECYCLE, FACT_AIRPORT_DAILY)
 STAR = (*DIMENSIONS, *FACTS)
 """The tables of the warehouse, in the order in which they are loaded."""
 

@@ -24,7 +24,7 @@ from refstack_dags.redshift_script import RedshiftScriptOperator
 from refstack_dags.settings import Limits, cfg
 
 DIMENSIONS = ("dim_date", "dim_airline", "dim_airport", "dim_aircraft", "dim_weather")
-FACTS = ("fact_flight", "fact_airport_daily")
+FACTS = ("fact_flight", "fact_flight_lifecycle", "fact_airport_daily")
 
 # A synchronous invocation answers after up to 15 minutes. boto3 would give up after one and invoke again.
 LAMBDA_CLIENT = {"read_timeout": 910, "tcp_keepalive": True, "retries": {"total_max_attempts": 1}}
@@ -161,13 +161,12 @@ with DAG(
             json.loads(s3.read_key(f"accounting/curate_flights/{run_key}.json", buckets["curated"])),
             "flights",
         )
-        facts = row_accounting.StageAccount.of(
-            json.loads(s3.read_key(f"accounting/build_facts/{run_key}.json", buckets["warehouse"])),
-            "fact_flight",
-        )
+        facts = json.loads(s3.read_key(f"accounting/build_facts/{run_key}.json", buckets["warehouse"]))
         raw = sum(json.loads(payload)["rows"] for payload in ingested)
         tables = row_accounting.table_counts(counted[0])
-        row_accounting.check(raw, curated, facts, tables["fact_flight"])
+        row_accounting.check(
+            raw, curated, row_accounting.StageAccount.of(facts, "fact_flight"), facts["written"], tables
+        )
         return {
             "rows": {"raw_flights": raw, "curated_flights": curated.written, **tables},
             "rejects": dict(curated.rejected),
@@ -235,15 +234,7 @@ with DAG(
             task_display_name="Submit the Spark steps",
             job_flow_id=create_cluster.output,
             steps=[
-                spark_step(
-                    "build_dimensions",
-                    [
-                        *days,
-                        *("--airlines", "{{ cfg.emr.reference.airlines }}"),
-                        *("--airports", "{{ cfg.emr.reference.airports }}"),
-                        *("--planes", "{{ cfg.emr.reference.planes }}"),
-                    ],
-                ),
+                spark_step("build_dimensions", [*days, "--airports", "{{ cfg.emr.reference.airports }}"]),
                 spark_step("build_facts", days),
             ],
         )
@@ -286,9 +277,13 @@ with DAG(
 
         prepare >> create_tables >> list(load.values())
         built["build_dimensions"] >> [load[name] for name in DIMENSIONS]
-        [load[name] for name in DIMENSIONS] >> load["fact_flight"]
+        # Those of type 2 re-key facts: one after the other, and before the run's own facts come.
+        load["dim_airline"] >> load["dim_aircraft"]
         built["build_facts"] >> [load[name] for name in FACTS]
-        load["fact_flight"] >> load["fact_airport_daily"] >> count_rows
+        [load[name] for name in DIMENSIONS] >> load["fact_flight"]
+        [load[name] for name in DIMENSIONS] >> load["fact_flight_lifecycle"]
+        load["fact_flight"] >> load["fact_airport_daily"]
+        [load["fact_flight_lifecycle"], load["fact_airport_daily"]] >> count_rows
 
     raw_objects >> curate >> create_cluster
     snapshots >> create_cluster

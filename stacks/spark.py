@@ -27,7 +27,7 @@ EVENT_LOGS = "spark-events"
 """Prefixes in the log bucket: logs of clusters and steps, and Spark's event logs."""
 
 STEPS = ("build_dimensions", "build_facts")
-REFERENCE = ("airlines", "airports", "planes")
+REFERENCE = ("airports",)
 
 PYTHON = "/usr/bin/python3.11"
 """EMR 7 starts Spark on Python 3.9 unless it is told otherwise."""
@@ -107,6 +107,12 @@ class SparkStack(PlatformStack):
             "flights",
             "accounting",
             reason="The facts read a range of days, and what the curation counted.",
+        )
+        grant_read_write_objects(
+            self._lake.curated,
+            self.node_role,
+            "dimensions",
+            reason="The steps keep the history of airlines and aircraft there, in folders of their own.",
         )
         grant_read_write_objects(
             self._lake.warehouse,

@@ -22,6 +22,7 @@ from flights.schema import (
     DIM_WEATHER,
     FACT_AIRPORT_DAILY,
     FACT_FLIGHT,
+    FACT_FLIGHT_LIFECYCLE,
     REJECTED_FLIGHTS,
 )
 from flights.sources.period import Period
@@ -29,17 +30,12 @@ from flights.spark.curation import classify, compact, curated, rejects
 from flights.spark.days import files_by_day, read_days, replace_days
 from flights.spark.delivery import deliver, read_delivery
 from flights.spark.dimensions import calendar, judge_weather, weather_dimension
-from flights.spark.facts import fact_airport_daily, fact_flight
+from flights.spark.facts import fact_airport_daily, fact_flight, fact_flight_lifecycle
+from flights.spark.history import History
 from flights.spark.raw import RawObjects
-from flights.spark.reference import (
-    AIRCRAFT,
-    AIRLINES,
-    AIRPORTS,
-    dimension,
-    judge,
-    read_reference,
-)
+from flights.spark.reference import AIRPORTS, dimension, judge, read_reference
 from flights.spark.rows import unknown_member
+from flights.spark.snapshots import DATASETS, merge_snapshots
 from flights.spark.storage import Storage
 
 
@@ -83,24 +79,33 @@ def curate_flights(
 def build_dimensions(
     spark: SparkSession,
     raw_zone: str,
+    curated_zone: str,
     warehouse_zone: str,
-    reference: Mapping[str, str],
+    airports: str,
     period: Period,
     run_key: str,
 ) -> Accounting:
-    """Deliver all dimensions of a run: reference tables whole, the calendar by year, the period's weather.
+    """Deliver all dimensions of a run: airlines and aircraft with all their versions, the airports of the CSV
+    at the URI `airports`, the calendar by year, the period's weather.
 
-    `reference` has the URIs of the CSVs `airlines`, `airports`, `planes`.
+    The accounting counts rows of new snapshots as `<data set>_snapshots`: they are merged, not delivered.
     """
     read, rejected, delivered = 0, dict[str, int](), dict[str, int]()
-    sources = ((AIRLINES, "airlines"), (AIRPORTS, "airports"), (AIRCRAFT, "planes"))
-    for source, name in sources:
-        judged = judge(read_reference(spark, source, reference[name]), source).persist()
-        counts = _counts(judged)
-        read += sum(counts.values())
-        _add(rejected, counts)
-        rows = dimension(judged, source).unionByName(unknown_member(spark, source.table, source.unknown))
-        delivered[source.table.name] = deliver(rows.coalesce(1), source.table, warehouse_zone, run_key) - 1
+    versions: dict[str, int] = {}
+    for dataset, source in DATASETS.items():
+        merged = merge_snapshots(spark, dataset, raw_zone, curated_zone)
+        read += sum(merged.counts.values())
+        _add(rejected, merged.counts)
+        delivered[f"{dataset}_snapshots"] = merged.counts.get(None, 0)
+        rows = History(source.table, source.key).versions(merged.changes)
+        rows = rows.unionByName(unknown_member(spark, source.table, source.unknown))
+        versions[source.table.name] = deliver(rows.coalesce(1), source.table, warehouse_zone, run_key) - 1
+    judged = judge(read_reference(spark, AIRPORTS, airports), AIRPORTS).persist()
+    counts = _counts(judged)
+    read += sum(counts.values())
+    _add(rejected, counts)
+    rows = dimension(judged, AIRPORTS).unionByName(unknown_member(spark, DIM_AIRPORT, AIRPORTS.unknown))
+    delivered[DIM_AIRPORT.name] = deliver(rows.coalesce(1), DIM_AIRPORT, warehouse_zone, run_key) - 1
     objects = RawObjects(spark, raw_zone, "weather", period)
     hours = judge_weather(objects.lines()).persist()
     counts = _counts(hours, objects)
@@ -111,7 +116,7 @@ def build_dimensions(
     main = tuple(delivered)
     days = calendar(spark, period).unionByName(unknown_member(spark, DIM_DATE, {}))
     delivered[DIM_DATE.name] = deliver(days.coalesce(1), DIM_DATE, warehouse_zone, run_key) - 1
-    accounting = Accounting("build_dimensions", run_key, read, delivered, main, rejected)
+    accounting = Accounting("build_dimensions", run_key, read, delivered | versions, main, rejected)
     _record(spark, warehouse_zone, accounting)
     return accounting
 
@@ -134,8 +139,12 @@ def build_facts(
     written = {
         FACT_FLIGHT.name: deliver(fact_flight(flights, *dimensions), FACT_FLIGHT, warehouse_zone, run_key)
     }
-    # From what was delivered: what is summed up is what is loaded, and only its columns are read.
-    daily = fact_airport_daily(read_delivery(spark, FACT_FLIGHT, warehouse_zone, run_key))
+    # From what was delivered: what is derived is what is loaded, and only its columns are read.
+    facts = read_delivery(spark, FACT_FLIGHT, warehouse_zone, run_key)
+    airports = read_delivery(spark, DIM_AIRPORT, warehouse_zone, run_key)
+    lifecycle = fact_flight_lifecycle(facts, airports)
+    written[FACT_FLIGHT_LIFECYCLE.name] = deliver(lifecycle, FACT_FLIGHT_LIFECYCLE, warehouse_zone, run_key)
+    daily = fact_airport_daily(facts)
     written[FACT_AIRPORT_DAILY.name] = deliver(daily, FACT_AIRPORT_DAILY, warehouse_zone, run_key)
     accounting = Accounting("build_facts", run_key, read, written, (FACT_FLIGHT.name,))
     _record(spark, warehouse_zone, accounting)
@@ -152,7 +161,7 @@ def _counts(judged: DataFrame, objects: RawObjects | None = None) -> dict[str | 
         raise
 
 
-def _add(total: dict[str, int], counts: dict[str | None, int]) -> None:
+def _add(total: dict[str, int], counts: Mapping[str | None, int]) -> None:
     for reason, count in counts.items():
         if reason is not None:
             total[reason] = total.get(reason, 0) + count

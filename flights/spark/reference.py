@@ -1,4 +1,4 @@
-"""The reference tables (CSV): airlines, airports and aircraft, as dimensions."""
+"""Reference tables (CSV): airports as a file of the package, airlines and aircraft as snapshots of raw."""
 
 from __future__ import annotations
 
@@ -14,12 +14,23 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from flights.errors import UnreadableObjectError
 from flights.rules import DUPLICATE
-from flights.schema import DIM_AIRCRAFT, DIM_AIRLINE, DIM_AIRPORT
+from flights.schema import (
+    BEGINNING,
+    DIM_AIRCRAFT,
+    DIM_AIRLINE,
+    DIM_AIRPORT,
+    END_OF_TIME,
+    RAW_AIRCRAFT,
+    RAW_AIRLINES,
+)
 from flights.spark.keys import surrogate_key
 from flights.tables import Table
 
 MISSING_KEY = "missing_key"
 """Reason of a reference row without its business key."""
+
+
+_ALWAYS = {"valid_from": BEGINNING, "valid_to": END_OF_TIME, "is_current": True}
 
 
 @dataclass(frozen=True)
@@ -36,9 +47,9 @@ class Reference:
 AIRLINES = Reference(
     DIM_AIRLINE,
     "carrier",
-    ("carrier", "name"),
+    RAW_AIRLINES.names,
     {"carrier": "carrier", "name": "name"},
-    {"name": "Unknown airline"},
+    {"name": "Unknown airline", **_ALWAYS},
 )
 AIRPORTS = Reference(
     DIM_AIRPORT,
@@ -59,7 +70,7 @@ AIRPORTS = Reference(
 AIRCRAFT = Reference(
     DIM_AIRCRAFT,
     "tail_number",
-    ("tailnum", "year", "type", "manufacturer", "model", "engines", "seats", "speed", "engine"),
+    RAW_AIRCRAFT.names,
     {
         "tail_number": "tailnum",
         "year_built": "year",
@@ -71,7 +82,7 @@ AIRCRAFT = Reference(
         "cruise_speed_mph": "speed",
         "engine": "engine",
     },
-    {"type": "Unknown aircraft"},
+    {"type": "Unknown aircraft", **_ALWAYS},
 )
 
 
@@ -89,43 +100,45 @@ def read_reference(spark: SparkSession, reference: Reference, uri: str) -> DataF
             f"Reference table {uri} has the columns {', '.join(rows.columns)}, not "
             f"{', '.join(reference.header)}. Restore the file, then run this step again."
         )
-    return rows.select(*(_text(name).alias(name) for name in rows.columns))
+    return rows.select(*(text(name) for name in rows.columns))
 
 
-def judge(rows: DataFrame, reference: Reference) -> DataFrame:
+def judge(rows: DataFrame, reference: Reference, *list_columns: str) -> DataFrame:
     """The rows with `reason`: a row without a business key and all but one row of a key are rejects.
 
     Kept is the row with the most filled columns, then the greatest in the order of its values, so the choice
-    does not depend on the order of the file.
+    does not depend on the order of the file. `list_columns` tell several lists in one frame apart.
     """
     key = reference.columns[reference.key]
     filled = reduce(add, (F.col(name).isNotNull().cast("int") for name in reference.header))
     values = F.concat_ws(",", *(F.coalesce(name, F.lit("")) for name in reference.header))
-    order = Window.partitionBy(key).orderBy(filled.desc(), values.desc())
+    order = Window.partitionBy(*list_columns, key).orderBy(filled.desc(), values.desc())
     reason = F.when(F.col(key).isNull(), F.lit(MISSING_KEY)).when(
         F.row_number().over(order) > 1, F.lit(DUPLICATE)
     )
     return rows.withColumn("reason", reason)
 
 
-def dimension(judged: DataFrame, reference: Reference) -> DataFrame:
-    """The valid rows as the dimension's rows, without the unknown member."""
-    spark = judged.sparkSession
+def typed(judged: DataFrame, reference: Reference, *list_columns: str) -> DataFrame:
+    """The valid rows: the dimension's columns that come from the CSV, typed, after `list_columns`."""
     expressions = {name: F.col(source) for name, source in reference.columns.items()}
     if "time_zone" in expressions:
-        expressions["time_zone"] = _known_zone(spark, expressions["time_zone"])
-    typed = [
-        _typed(expressions[column.name], column.type).alias(column.name)
-        for column in reference.table.columns[1:]
-    ]
+        expressions["time_zone"] = _known_zone(judged.sparkSession, expressions["time_zone"])
+    types = {column.name: column.type for column in reference.table.columns}
+    columns = [_typed(value, types[name]).alias(name) for name, value in expressions.items()]
+    return judged.where(F.col("reason").isNull()).select(*list_columns, *columns)
+
+
+def dimension(judged: DataFrame, reference: Reference) -> DataFrame:
+    """The valid rows as the rows of a dimension of type 1, without the unknown member."""
     key = surrogate_key(F.col(reference.key)).alias(reference.table.key[0])
-    valid = judged.where(F.col("reason").isNull())
-    return valid.select(*typed).select(key, *reference.table.names[1:])
+    return typed(judged, reference).select(key, *reference.table.names[1:])
 
 
-def _text(name: str) -> Column:
+def text(name: str) -> Column:
+    """A CSV's column without blanks around it; null where it is empty or NA."""
     trimmed = F.trim(name)
-    return F.when(~trimmed.isin("", "NA"), trimmed)
+    return F.when(~trimmed.isin("", "NA"), trimmed).alias(name)
 
 
 def _typed(value: Column, kind: str) -> Column:

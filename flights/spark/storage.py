@@ -11,10 +11,11 @@ from pyspark.sql import SparkSession
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file's URI and its size in bytes."""
+    """A file's URI, its size in bytes, and when it was last written, in milliseconds since 1970."""
 
     uri: str
     size: int
+    modified: int
 
 
 class Storage:
@@ -36,7 +37,9 @@ class Storage:
         files = []
         while found.hasNext():
             status = found.next()
-            files.append(StoredFile(status.getPath().toString(), status.getLen()))
+            files.append(
+                StoredFile(status.getPath().toString(), status.getLen(), status.getModificationTime())
+            )
         return sorted(files, key=lambda file: file.uri)
 
     def delete(self, uri: str) -> None:

@@ -33,10 +33,18 @@ class StageAccount:
         return sum(self.rejected.values())
 
 
-def check(raw: int, curated: StageAccount, facts: StageAccount, loaded: int) -> None:
+def check(
+    raw: int,
+    curated: StageAccount,
+    facts: StageAccount,
+    delivered: Mapping[str, int],
+    loaded: Mapping[str, int],
+) -> None:
     """Hold the stages' counts of one range of days against each other.
 
-    `raw` counts the rows that ingestion stored, `loaded` the rows of the range in the warehouse's fact table.
+    `raw` counts the rows that ingestion stored, `facts` is the account of fact_flight, `delivered` has the
+    rows that the fact job wrote for each table, `loaded` at least those tables' rows of the range in the
+    warehouse.
     Raises RowAccountingError naming every difference.
     """
     differences = list(
@@ -50,7 +58,10 @@ def check(raw: int, curated: StageAccount, facts: StageAccount, loaded: int) -> 
             ),
             ("the curated zone holds", curated.written, "the fact job read", facts.read),
             ("the fact job read", facts.read, "it wrote or rejected", facts.written + facts.rejects),
-            ("the fact job wrote", facts.written, "the warehouse holds", loaded),
+            *(
+                (f"of {table} the fact job wrote", rows, "the warehouse holds", loaded[table])
+                for table, rows in delivered.items()
+            ),
         )
     )
     if differences:

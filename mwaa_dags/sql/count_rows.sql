@@ -12,6 +12,9 @@ UNION ALL
 SELECT 'fact_flight' AS table_name, COUNT(*) AS rows FROM core.fact_flight
 WHERE flight_date BETWEEN '{{ start }}' AND '{{ end }}'
 UNION ALL
+SELECT 'fact_flight_lifecycle' AS table_name, COUNT(*) AS rows FROM core.fact_flight_lifecycle
+WHERE flight_date BETWEEN '{{ start }}' AND '{{ end }}'
+UNION ALL
 SELECT 'fact_airport_daily' AS table_name, COUNT(*) AS rows FROM core.fact_airport_daily
 WHERE flight_date BETWEEN '{{ start }}' AND '{{ end }}'
 ORDER BY table_name;

@@ -6,9 +6,9 @@
   flights/schema.py, and a test holds these statements against it.
 
   Keys: dimensions are small and joined to everything, so every node has a copy (DISTSTYLE ALL), sorted by the
-  key that facts join on. fact_flight is spread by its own key, evenly, and so that a fact of the same grain joins
-  without moving rows; sorted by date, since loads and most questions are about ranges of days. Redshift does not
-  enforce primary keys: they inform the planner, and the loads keep them.
+  key that facts join on. fact_flight is spread by its own key, evenly, and so that fact_flight_lifecycle, of the
+  same grain, joins without moving rows; sorted by date, since loads and most questions are about ranges of days.
+  Redshift does not enforce primary keys: they inform the planner, and the loads keep them.
 #}
 
 CREATE TABLE IF NOT EXISTS staging.dim_date (
@@ -46,13 +46,19 @@ SORTKEY (date_key);
 CREATE TABLE IF NOT EXISTS staging.dim_airline (
     airline_key BIGINT NOT NULL,
     carrier     VARCHAR(7),
-    name        VARCHAR(100) NOT NULL
+    name        VARCHAR(100),
+    valid_from  DATE NOT NULL,
+    valid_to    DATE NOT NULL,
+    is_current  BOOLEAN NOT NULL
 );
 
 CREATE TABLE IF NOT EXISTS core.dim_airline (
     airline_key BIGINT NOT NULL,
     carrier     VARCHAR(7),
-    name        VARCHAR(100) NOT NULL,
+    name        VARCHAR(100),
+    valid_from  DATE NOT NULL,
+    valid_to    DATE NOT NULL,
+    is_current  BOOLEAN NOT NULL,
     loaded_at   TIMESTAMP NOT NULL,
     PRIMARY KEY (airline_key)
 )
@@ -97,7 +103,10 @@ CREATE TABLE IF NOT EXISTS staging.dim_aircraft (
     engines          INTEGER,
     seats            INTEGER,
     cruise_speed_mph INTEGER,
-    engine           VARCHAR(50)
+    engine           VARCHAR(50),
+    valid_from       DATE NOT NULL,
+    valid_to         DATE NOT NULL,
+    is_current       BOOLEAN NOT NULL
 );
 
 CREATE TABLE IF NOT EXISTS core.dim_aircraft (
@@ -111,6 +120,9 @@ CREATE TABLE IF NOT EXISTS core.dim_aircraft (
     seats            INTEGER,
     cruise_speed_mph INTEGER,
     engine           VARCHAR(50),
+    valid_from       DATE NOT NULL,
+    valid_to         DATE NOT NULL,
+    is_current       BOOLEAN NOT NULL,
     loaded_at        TIMESTAMP NOT NULL,
     PRIMARY KEY (aircraft_key)
 )
@@ -210,6 +222,46 @@ CREATE TABLE IF NOT EXISTS core.fact_flight (
 )
 DISTKEY (flight_key)
 COMPOUND SORTKEY (flight_date, origin);
+
+CREATE TABLE IF NOT EXISTS staging.fact_flight_lifecycle (
+    flight_key              BIGINT NOT NULL,
+    date_key                INTEGER NOT NULL,
+    airline_key             BIGINT NOT NULL,
+    origin_airport_key      BIGINT NOT NULL,
+    dest_airport_key        BIGINT NOT NULL,
+    aircraft_key            BIGINT NOT NULL,
+    flight_date             DATE NOT NULL,
+    status                  VARCHAR(9) NOT NULL,
+    scheduled_departure_utc TIMESTAMP,
+    departed_at_utc         TIMESTAMP,
+    scheduled_arrival_utc   TIMESTAMP,
+    arrived_at_utc          TIMESTAMP,
+    departure_lag_minutes   INTEGER,
+    arrival_lag_minutes     INTEGER,
+    gate_to_gate_minutes    INTEGER
+);
+
+CREATE TABLE IF NOT EXISTS core.fact_flight_lifecycle (
+    flight_key              BIGINT NOT NULL,
+    date_key                INTEGER NOT NULL,
+    airline_key             BIGINT NOT NULL,
+    origin_airport_key      BIGINT NOT NULL,
+    dest_airport_key        BIGINT NOT NULL,
+    aircraft_key            BIGINT NOT NULL,
+    flight_date             DATE NOT NULL,
+    status                  VARCHAR(9) NOT NULL,
+    scheduled_departure_utc TIMESTAMP,
+    departed_at_utc         TIMESTAMP,
+    scheduled_arrival_utc   TIMESTAMP,
+    arrived_at_utc          TIMESTAMP,
+    departure_lag_minutes   INTEGER,
+    arrival_lag_minutes     INTEGER,
+    gate_to_gate_minutes    INTEGER,
+    loaded_at               TIMESTAMP NOT NULL,
+    PRIMARY KEY (flight_key)
+)
+DISTKEY (flight_key)
+COMPOUND SORTKEY (flight_date);
 
 CREATE TABLE IF NOT EXISTS staging.fact_airport_daily (
     date_key               INTEGER NOT NULL,

@@ -41,8 +41,8 @@ def arguments(lake: Lake) -> list[str]:
     ]
 
 
-def reference(lake: Lake) -> list[str]:
-    return [text for name, uri in lake.reference.items() for text in (f"--{name}", uri)]
+def airports(lake: Lake) -> list[str]:
+    return ["--airports", lake.airports]
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def one_day(spark: SparkSession, lake: Lake) -> Lake:
 
 
 def test_deliver_every_table_of_the_star_schema(one_day: Lake) -> None:
-    build_dimensions.main([*arguments(one_day), *reference(one_day)])
+    build_dimensions.main([*arguments(one_day), *airports(one_day)])
     build_facts.main(arguments(one_day))
 
     warehouse = one_day.root / "warehouse"
@@ -78,7 +78,7 @@ def test_end_with_a_sentence(one_day: Lake) -> None:
         build_dimensions.main(
             [
                 *arguments(one_day),
-                *reference(one_day),
+                *airports(one_day),
                 "--start-date",
                 "2013-01-01",
                 "--end-date",

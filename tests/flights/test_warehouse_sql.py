@@ -10,7 +10,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from flights.schema import DIMENSIONS, FACTS, STAR
+from flights.schema import DIMENSIONS, FACTS, STAR, TYPE_2
 from flights.tables import Table
 
 FOLDER = Path(__file__).parents[2] / "mwaa_dags" / "sql"
@@ -100,8 +100,11 @@ def test_a_load_copies_exactly_what_the_run_delivered(table: Table) -> None:
     ) in text
 
 
-@pytest.mark.parametrize("table", DIMENSIONS, ids=lambda table: table.name)
-def test_a_dimension_is_merged_by_key_in_every_column(table: Table) -> None:
+TYPE_1 = [table for table in DIMENSIONS if table not in TYPE_2]
+
+
+@pytest.mark.parametrize("table", TYPE_1, ids=lambda table: table.name)
+def test_a_dimension_of_type_1_is_merged_by_key_in_every_column(table: Table) -> None:
     merge = statements(f"load_{table.name}")[-1]
 
     assert isinstance(merge, exp.Merge)
@@ -115,6 +118,17 @@ def test_a_dimension_is_merged_by_key_in_every_column(table: Table) -> None:
     assert [one.sql() for one in inserts.expression.expressions[:-1]] == [
         f"delivered.{n}" for n in table.names
     ]
+
+
+@pytest.mark.parametrize("table", TYPE_2, ids=lambda table: table.name)
+def test_a_dimension_of_type_2_is_compared_and_inserted_in_every_column(table: Table) -> None:
+    *_, delete, insert = statements(f"load_{table.name}")
+
+    assert delete.find(exp.Table).sql() == f"core.{table.name}"
+    compared = [select.named_selects for select in delete.find(exp.Intersect).find_all(exp.Select)]
+    assert compared == [list(table.names)] * 2
+    assert [one.name for one in insert.this.expressions] == [*table.names, "loaded_at"]
+    assert [one.name for one in insert.expression.expressions[:-1]] == list(table.names)
 
 
 @pytest.mark.parametrize("table", FACTS, ids=lambda table: table.name)

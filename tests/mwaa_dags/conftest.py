@@ -26,7 +26,7 @@ SETTINGS: dict[str, Any] = {
         "request_parameter": "/refstack/dev/emr/run_job_flow",
         "steps": {"build_dimensions": "s3://a/dimensions.py", "build_facts": "s3://a/facts.py"},
         "py_files": "s3://a/flights.zip",
-        "reference": {name: f"s3://a/{name}.csv" for name in ("airlines", "airports", "planes")},
+        "reference": {"airports": "s3://a/airports.csv"},
     },
     "warehouse": {
         "workgroup": "wg",

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.airflow
 LOADS = [
     *(f"load_dim_{name}" for name in ("date", "airline", "airport", "aircraft", "weather")),
     "load_fact_flight",
+    "load_fact_flight_lifecycle",
     "load_fact_airport_daily",
 ]
 
@@ -183,11 +184,7 @@ def test_emr_gets_both_steps_in_one_submission(flights_batch: dict[str, Any]) ->
         *("--py-files", "s3://a/flights.zip", "s3://a/facts.py"),
         *common,
     ]
-    assert dimensions["HadoopJarStep"]["Args"][-6:] == [
-        *("--airlines", "s3://a/airlines.csv"),
-        *("--airports", "s3://a/airports.csv"),
-        *("--planes", "s3://a/planes.csv"),
-    ]
+    assert dimensions["HadoopJarStep"]["Args"][-2:] == ["--airports", "s3://a/airports.csv"]
     assert {step["ActionOnFailure"] for step in rendered["steps"]} == {"CANCEL_AND_WAIT"}
     assert task(flights_batch, "transform.build_dimensions")["rendered"]["step_id"] == "s-DIMENSIONS"
     assert task(flights_batch, "transform.build_facts")["rendered"]["step_id"] == "s-FACTS"

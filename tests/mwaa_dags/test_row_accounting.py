@@ -8,10 +8,11 @@ from mwaa_dags.refstack_dags.row_accounting import RowAccountingError, StageAcco
 
 CURATED = StageAccount(read=10, written=8, rejected={"duplicate": 1, "non_numeric_delay": 1})
 FACTS = StageAccount(read=8, written=8, rejected={})
+ROWS = {"fact_flight": 8, "fact_airport_daily": 3}
 
 
 def test_counts_that_add_up_pass() -> None:
-    assert check(10, CURATED, FACTS, 8) is None
+    assert check(10, CURATED, FACTS, ROWS, {**ROWS, "dim_date": 366}) is None
 
 
 @pytest.mark.parametrize(
@@ -27,20 +28,20 @@ def test_counts_that_add_up_pass() -> None:
         ),
         (10, CURATED, StageAccount(7, 7, {}), 7, "the curated zone holds 8 rows, the fact job read 7"),
         (10, CURATED, StageAccount(8, 7, {}), 7, "the fact job read 8 rows, it wrote or rejected 7"),
-        (10, CURATED, FACTS, 9, "the fact job wrote 8 rows, the warehouse holds 9"),
+        (10, CURATED, FACTS, 9, "of fact_flight the fact job wrote 8 rows, the warehouse holds 9"),
     ],
 )
 def test_a_difference_is_named_with_both_stages(
     raw: int, curated: StageAccount, facts: StageAccount, loaded: int, sentence: str
 ) -> None:
     with pytest.raises(RowAccountingError, match=sentence):
-        check(raw, curated, facts, loaded)
+        check(raw, curated, facts, ROWS, {**ROWS, "fact_flight": loaded})
 
 
 def test_every_difference_is_named() -> None:
     with pytest.raises(RowAccountingError) as failure:
-        check(11, CURATED, FACTS, 9)
-    assert str(failure.value).count(";") == 1
+        check(11, CURATED, FACTS, ROWS, {"fact_flight": 9, "fact_airport_daily": 2})
+    assert str(failure.value).count(";") == 2
 
 
 def test_an_account_is_read_from_the_job_s_document() -> None:

@@ -146,7 +146,7 @@ def test_the_variable_names_everything_that_the_dags_use() -> None:
         "prepare_warehouse",
     }
     assert set(value["emr"]["steps"]) == {"build_dimensions", "build_facts"}
-    assert set(value["emr"]["reference"]) == {"airlines", "airports", "planes"}
+    assert set(value["emr"]["reference"]) == {"airports"}
     assert value["emr"]["py_files"].endswith(".zip")
     assert value["containers"]["tasks"] == {"dbt": "refstack-dev-dbt", "etl": "refstack-dev-etl"}
     assert len(value["containers"]["subnets"]) == 3

@@ -130,8 +130,13 @@ def test_steps_read_what_they_build_from_and_write_the_warehouse_bucket() -> Non
         "airlines*",
         "weather*",
     ]
-    assert sorted(each.split("/", 1)[1] for each in read if "Curated" in each) == ["accounting*", "flights*"]
-    assert not any("Raw" in each or "Curated" in each for each in written)
+    assert sorted(each.split("/", 1)[1] for each in read if "Curated" in each) == [
+        "accounting*",
+        "dimensions*",
+        "flights*",
+    ]
+    assert not any("Raw" in each for each in written)
+    assert [each.split("/", 1)[1] for each in written if "Curated" in each] == ["dimensions*"]
     assert sorted(each.split("/", 1)[1] for each in written if "Logs" in each) == ["emr/*", "spark-events*"]
     assert sorted(each.split("/", 1)[1] for each in written if "Warehouse" in each) == ["*"]
     assert allowed.of_service("s3") == {
@@ -149,8 +154,8 @@ def test_steps_read_code_and_reference_files_by_their_keys() -> None:
     allowed = permissions(synthesise(), "Spark", "NodeRole")
     assets = {each for each in allowed.resources["s3:GetObject"] if "cdk-hnb659fds" in each}
 
-    # Two scripts, the package, three reference files, the bootstrap action.
-    assert len(assets) == 7
+    # Two scripts, the package, the airports, the bootstrap action.
+    assert len(assets) == 5
     assert not any("*" in each for each in assets)
 
 

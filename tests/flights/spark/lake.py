@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from flights.schema import RAW_FLIGHTS
+from flights.schema import RAW_AIRCRAFT, RAW_AIRLINES, RAW_FLIGHTS
 from flights.sources.period import Period
 from flights.sources.raw_objects import flights_key, weather_key
 from flights.spark.session import SETTINGS
@@ -25,6 +25,11 @@ from tests.flights.raw_lines import VALID
 REFERENCE = Path(__file__).parents[3] / "flights" / "reference"
 JANUARY_1, JANUARY_2, JANUARY_3 = date(2013, 1, 1), date(2013, 1, 2), date(2013, 1, 3)
 PERIOD = Period(JANUARY_1, JANUARY_3)
+SNAPSHOT_HEADERS = {"airlines": RAW_AIRLINES.names, "aircraft": RAW_AIRCRAFT.names}
+AIRLINES = [
+    {"carrier": "UA", "name": "United Air Lines Inc."},
+    {"carrier": "DL", "name": "Delta Air Lines Inc."},
+]
 
 
 @pytest.fixture(scope="session")
@@ -59,9 +64,7 @@ class Lake:
         self.raw, self.curated, self.warehouse = (
             f"file://{root}/{z}" for z in ("raw", "curated", "warehouse")
         )
-        self.reference = {
-            name: f"file://{REFERENCE}/{name}.csv" for name in ("airlines", "airports", "planes")
-        }
+        self.airports = f"file://{REFERENCE}/airports.csv"
 
     def put(self, key: str, body: bytes) -> Path:
         """Store an object in the raw zone."""
@@ -84,11 +87,30 @@ class Lake:
         lines = [hour if isinstance(hour, str) else json.dumps(hour) for hour in hours]
         return self.put(weather_key(day), gzip.compress("".join(f"{line}\n" for line in lines).encode()))
 
+    def put_snapshot(self, dataset: str, day: date, rows: Iterable[dict[str, str]]) -> Path:
+        """Store the complete list of airlines or aircraft as of a day."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, SNAPSHOT_HEADERS[dataset], restval="NA", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        return self.put(
+            f"{dataset}/snapshot={day}/{dataset}-{day}.csv.gz", gzip.compress(text.getvalue().encode())
+        )
+
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    """An empty lake."""
-    return Lake(tmp_path)
+    """A lake that holds nothing but a snapshot of two airlines and two aircraft."""
+    found = Lake(tmp_path)
+    found.put_snapshot("airlines", JANUARY_1, AIRLINES)
+    found.put_snapshot("aircraft", JANUARY_1, [aircraft("N10156"), aircraft("N14228")])
+    return found
+
+
+def aircraft(tail_number: str, **changes: str) -> dict[str, str]:
+    """An aircraft of a snapshot; what is not given is NA."""
+    built = {"year": "2004", "manufacturer": "EMBRAER", "model": "EMB-145XR", "engines": "2", "seats": "55"}
+    return {"tailnum": tail_number, **built, "engine": "Turbo-fan", **changes}
 
 
 def flight(day: date = JANUARY_1, **changes: str) -> dict[str, str]:

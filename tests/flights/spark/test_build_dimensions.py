@@ -9,9 +9,19 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from flights.accounting import Accounting
 from flights.errors import UnreadableObjectError
 from flights.keys import surrogate_key
-from flights.schema import DIM_AIRCRAFT, DIM_AIRLINE, DIM_AIRPORT, DIM_DATE, DIM_WEATHER, DIMENSIONS
+from flights.schema import (
+    BEGINNING,
+    DIM_AIRCRAFT,
+    DIM_AIRLINE,
+    DIM_AIRPORT,
+    DIM_DATE,
+    DIM_WEATHER,
+    DIMENSIONS,
+    END_OF_TIME,
+)
 from flights.sources.period import Period
 from flights.sources.raw_objects import weather_key
 from flights.spark.delivery import read_delivery
@@ -30,6 +40,14 @@ def weather(lake: Lake) -> None:
     lake.put_weather(JANUARY_2, [])
 
 
+def build(
+    spark: SparkSession, lake: Lake, period: Period = TWO_DAYS, airports: str | None = None
+) -> Accounting:
+    return build_dimensions(
+        spark, lake.raw, lake.curated, lake.warehouse, airports or lake.airports, period, "r"
+    )
+
+
 def delivered(spark: SparkSession, lake: Lake, table: Table, run_key: str = "r") -> list:
     return sorted_rows(read_delivery(spark, table, lake.warehouse, run_key))
 
@@ -37,16 +55,18 @@ def delivered(spark: SparkSession, lake: Lake, table: Table, run_key: str = "r")
 def test_delivers_every_dimension_with_its_unknown_member(spark: SparkSession, lake: Lake) -> None:
     weather(lake)
 
-    accounting = build_dimensions(spark, lake.raw, lake.warehouse, lake.reference, TWO_DAYS, "r")
+    accounting = build(spark, lake)
 
     assert accounting.written == {
-        "dim_airline": 16,
+        "airlines_snapshots": 2,
+        "aircraft_snapshots": 2,
+        "dim_airline": 2,
         "dim_airport": 1458,
-        "dim_aircraft": 3322,
+        "dim_aircraft": 2,
         "dim_weather": 3,
         "dim_date": 365,
     }
-    assert (accounting.read, accounting.rejected) == (16 + 1458 + 3322 + 3, {})
+    assert (accounting.read, accounting.rejected) == (2 + 2 + 1458 + 3, {})
     for table in DIMENSIONS:
         keys = [row[0] for row in delivered(spark, lake, table)]
         assert keys.count(-1) == 1
@@ -56,19 +76,21 @@ def test_delivers_every_dimension_with_its_unknown_member(spark: SparkSession, l
 def test_types_reference_rows_and_keys_them_by_their_business_key(spark: SparkSession, lake: Lake) -> None:
     weather(lake)
 
-    build_dimensions(spark, lake.raw, lake.warehouse, lake.reference, TWO_DAYS, "r")
+    build(spark, lake)
 
     airlines = {row[0]: row[1:] for row in delivered(spark, lake, DIM_AIRLINE)}
-    assert airlines[surrogate_key("UA")] == ("UA", "United Air Lines Inc.")
-    assert airlines[-1] == (None, "Unknown airline")
+    always = (BEGINNING, END_OF_TIME, True)
+    assert airlines[surrogate_key("UA", BEGINNING)] == ("UA", "United Air Lines Inc.", *always)
+    assert airlines[-1] == (None, "Unknown airline", *always)
     airports = {row[0]: row[1:] for row in delivered(spark, lake, DIM_AIRPORT)}
     assert airports[surrogate_key("EWR")] == (
         *("EWR", "Newark Liberty Intl", 40.6925, -74.168667, 18, -5.0, "A"),
         "America/New_York",
     )
     aircraft = {row[0]: row[1:] for row in delivered(spark, lake, DIM_AIRCRAFT)}
-    assert aircraft[surrogate_key("N10156")] == (
-        *("N10156", 2004, "Fixed wing multi engine", "EMBRAER", "EMB-145XR", 2, 55, None, "Turbo-fan"),
+    assert aircraft[surrogate_key("N10156", BEGINNING)] == (
+        *("N10156", 2004, None, "EMBRAER", "EMB-145XR", 2, 55, None, "Turbo-fan"),
+        *always,
     )
     days = {row[0]: row[1:] for row in delivered(spark, lake, DIM_DATE)}
     assert days[20130105] == (date(2013, 1, 5), 2013, 1, 1, "January", 5, 6, "Saturday", 1, True)
@@ -91,9 +113,7 @@ def test_rejects_bad_weather_lines_and_drops_implausible_measurements(
         ],
     )
 
-    accounting = build_dimensions(
-        spark, lake.raw, lake.warehouse, lake.reference, Period(JANUARY_1, JANUARY_1), "r"
-    )
+    accounting = build(spark, lake, Period(JANUARY_1, JANUARY_1))
 
     assert accounting.rejected == {
         "malformed_json": 1,
@@ -110,25 +130,22 @@ def test_rejects_reference_rows_without_key_and_repeated_ones(
     spark: SparkSession, lake: Lake, tmp_path: Path
 ) -> None:
     weather(lake)
-    airlines = tmp_path / "airlines.csv"
-    airlines.write_text("carrier,name\nUA,United\nUA,NA\n,Nobody\nDL,Delta\n")
-    reference = {**lake.reference, "airlines": f"file://{airlines}"}
+    airports = tmp_path / "airports.csv"
+    rows = ("XXX,Somewhere,1,2,3,4,A,America/New_York", "XXX,NA,1,2,3,4,A,NA", ",Nowhere,1,2,3,4,A,NA")
+    airports.write_text("\n".join(("faa,name,lat,lon,alt,tz,dst,tzone", *rows, "")))
 
-    accounting = build_dimensions(spark, lake.raw, lake.warehouse, reference, TWO_DAYS, "r")
+    accounting = build(spark, lake, airports=f"file://{airports}")
 
     assert accounting.rejected == {"missing_key": 1, "duplicate": 1}
-    assert [row[1:] for row in delivered(spark, lake, DIM_AIRLINE) if row[0] == surrogate_key("UA")] == [
-        ("UA", "United")
-    ]
+    assert [row[1:3] for row in delivered(spark, lake, DIM_AIRPORT) if row[0] != -1] == [("XXX", "Somewhere")]
 
 
 def test_an_unknown_time_zone_is_null(spark: SparkSession, lake: Lake, tmp_path: Path) -> None:
     weather(lake)
     airports = tmp_path / "airports.csv"
     airports.write_text("faa,name,lat,lon,alt,tz,dst,tzone\nXXX,Nowhere,1,2,3,4,A,Mars/Olympus\n")
-    reference = {**lake.reference, "airports": f"file://{airports}"}
 
-    build_dimensions(spark, lake.raw, lake.warehouse, reference, TWO_DAYS, "r")
+    build(spark, lake, airports=f"file://{airports}")
 
     rows = {row[1]: row[-1] for row in delivered(spark, lake, DIM_AIRPORT)}
     assert rows["XXX"] is None
@@ -136,10 +153,10 @@ def test_an_unknown_time_zone_is_null(spark: SparkSession, lake: Lake, tmp_path:
 
 def test_a_repeated_run_delivers_the_same_and_nothing_besides(spark: SparkSession, lake: Lake) -> None:
     weather(lake)
-    build_dimensions(spark, lake.raw, lake.warehouse, lake.reference, TWO_DAYS, "r")
+    build(spark, lake)
     before = [delivered(spark, lake, table) for table in DIMENSIONS]
 
-    build_dimensions(spark, lake.raw, lake.warehouse, lake.reference, TWO_DAYS, "r")
+    build(spark, lake)
 
     assert [delivered(spark, lake, table) for table in DIMENSIONS] == before
     accounting = lake.root / "warehouse" / "accounting" / "build_dimensions" / "r.json"
@@ -156,18 +173,17 @@ def test_missing_or_damaged_weather_fails_with_its_name(spark: SparkSession, lak
         path.write_bytes(path.read_bytes()[:60])
 
     with pytest.raises(UnreadableObjectError, match=r"weather-2013-01-01\.json\.gz"):
-        build_dimensions(spark, lake.raw, lake.warehouse, lake.reference, TWO_DAYS, "r")
+        build(spark, lake)
 
 
-@pytest.mark.parametrize("content", [None, "carrier;name\nUA;United\n"])
+@pytest.mark.parametrize("content", [None, "faa;name\nEWR;Newark\n"])
 def test_a_missing_or_foreign_reference_table_fails_with_its_name(
     spark: SparkSession, lake: Lake, tmp_path: Path, content: str | None
 ) -> None:
     weather(lake)
-    airlines = tmp_path / "airlines.csv"
+    airports = tmp_path / "airports.csv"
     if content is not None:
-        airlines.write_text(content)
-    reference = {**lake.reference, "airlines": f"file://{airlines}"}
+        airports.write_text(content)
 
-    with pytest.raises(UnreadableObjectError, match=r"airlines\.csv"):
-        build_dimensions(spark, lake.raw, lake.warehouse, reference, TWO_DAYS, "r")
+    with pytest.raises(UnreadableObjectError, match=r"airports\.csv"):
+        build(spark, lake, airports=f"file://{airports}")

@@ -12,13 +12,30 @@ from pyspark.sql import Row, SparkSession
 
 from flights.errors import AccountingError, UnreadableObjectError
 from flights.keys import surrogate_key
-from flights.schema import DIM_AIRLINE, FACT_AIRPORT_DAILY, FACT_FLIGHT, FACTS
+from flights.schema import (
+    BEGINNING,
+    DIM_AIRLINE,
+    FACT_AIRPORT_DAILY,
+    FACT_FLIGHT,
+    FACT_FLIGHT_LIFECYCLE,
+    FACTS,
+)
 from flights.sources.period import Period
 from flights.spark.delivery import read_delivery, run_folder
 from flights.spark.jobs import build_dimensions, build_facts, curate_flights
 from flights.tables import Table
 from tests.flights.raw_lines import CANCELLED, DIVERTED
-from tests.flights.spark.lake import JANUARY_1, JANUARY_2, JANUARY_3, PERIOD, Lake, flight, hour, sorted_rows
+from tests.flights.spark.lake import (
+    JANUARY_1,
+    JANUARY_2,
+    JANUARY_3,
+    PERIOD,
+    Lake,
+    aircraft,
+    flight,
+    hour,
+    sorted_rows,
+)
 
 pytestmark = pytest.mark.spark
 
@@ -27,7 +44,7 @@ DAY = Period(JANUARY_1, JANUARY_1)
 
 def run(spark: SparkSession, lake: Lake, period: Period, run_key: str = "r") -> None:
     curate_flights(spark, lake.raw, lake.curated, period, run_key)
-    build_dimensions(spark, lake.raw, lake.warehouse, lake.reference, period, run_key)
+    build_dimensions(spark, lake.raw, lake.curated, lake.warehouse, lake.airports, period, run_key)
     build_facts(spark, lake.curated, lake.warehouse, period, run_key)
 
 
@@ -54,9 +71,9 @@ def test_keys_a_flight_by_its_dimensions(spark: SparkSession, lake: Lake) -> Non
     (row,) = delivered(spark, lake, FACT_FLIGHT)
     assert row.flight_key == surrogate_key(JANUARY_1, "UA", 1545, "EWR")
     assert row.date_key == 20130101
-    assert row.airline_key == surrogate_key("UA")
+    assert row.airline_key == surrogate_key("UA", BEGINNING)
     assert (row.origin_airport_key, row.dest_airport_key) == (surrogate_key("EWR"), surrogate_key("IAH"))
-    assert row.aircraft_key == surrogate_key("N10156")
+    assert row.aircraft_key == surrogate_key("N10156", BEGINNING)
     assert row.sched_dep_hour_utc == datetime(2013, 1, 1, 10), "05:15 in New York"
     assert row.weather_key == surrogate_key("EWR", "2013-01-01T10:00:00Z")
     assert (row.dep_delay_minutes, row.arr_delay_minutes, row.distance_miles) == (2, 11, 1400)
@@ -104,6 +121,107 @@ def test_schedules_in_utc_over_midnight_and_the_clock_change(spark: SparkSession
     ]
     (summer,) = delivered(spark, lake, FACT_FLIGHT, "july")
     assert summer.sched_dep_hour_utc == datetime(2013, 7, 1, 9)
+
+
+def test_keys_a_flight_by_the_version_of_its_date(spark: SparkSession, lake: Lake) -> None:
+    lake.put_snapshot("aircraft", JANUARY_2, [aircraft("N14228", seats="60"), aircraft("N99999")])
+    lake.put_snapshot("airlines", JANUARY_3, [{"carrier": "UA", "name": "United Airlines"}])
+    for day in PERIOD.days():
+        lake.put_flights(
+            day,
+            numbered(
+                {"FlightDate": f"{day}"},
+                {"FlightDate": f"{day}", "Tail_Number": "N10156"},
+                {"FlightDate": f"{day}", "Tail_Number": "N99999", "Reporting_Airline": "DL"},
+            ),
+        )
+        lake.put_weather(day, [])
+
+    run(spark, lake, PERIOD)
+
+    keys = {(row.flight_number, row.flight_date.day): row for row in delivered(spark, lake, FACT_FLIGHT)}
+    first, second = surrogate_key("N14228", BEGINNING), surrogate_key("N14228", JANUARY_2)
+    assert [keys[1, day].aircraft_key for day in (1, 2, 3)] == [first, second, second]
+    assert [keys[2, day].aircraft_key for day in (1, 2, 3)] == [surrogate_key("N10156", BEGINNING), -1, -1]
+    assert {keys[3, day].aircraft_key for day in (1, 2, 3)} == {surrogate_key("N99999", BEGINNING)}
+    united = [surrogate_key("UA", BEGINNING)] * 2 + [surrogate_key("UA", JANUARY_3)]
+    assert [keys[1, day].airline_key for day in (1, 2, 3)] == united
+    assert [keys[3, day].airline_key for day in (1, 2, 3)] == [surrogate_key("DL", BEGINNING)] * 2 + [-1]
+
+
+def test_tells_how_far_each_flight_has_come(spark: SparkSession, lake: Lake) -> None:
+    lake.put_flights(
+        JANUARY_1,
+        numbered(
+            {},
+            CANCELLED,
+            DIVERTED,
+            {"ArrTime": "", "ArrDelay": ""},
+            {"DepTime": "", "DepDelay": "", "ArrTime": "", "ArrDelay": ""},
+        ),
+    )
+    lake.put_weather(JANUARY_1, [])
+
+    run(spark, lake, DAY)
+
+    rows = {row.flight_key: row for row in delivered(spark, lake, FACT_FLIGHT_LIFECYCLE)}
+    arrived, cancelled, diverted, departed, scheduled = (
+        rows[surrogate_key(JANUARY_1, "UA", n, "EWR")] for n in (1, 2, 3, 4, 5)
+    )
+    assert [arrived.scheduled_departure_utc, arrived.departed_at_utc] == [
+        datetime(2013, 1, 1, 10, 15),
+        datetime(2013, 1, 1, 10, 17),
+    ]
+    assert [arrived.scheduled_arrival_utc, arrived.arrived_at_utc] == [
+        datetime(2013, 1, 1, 14, 19),
+        datetime(2013, 1, 1, 14, 30),
+    ]
+    assert (arrived.departure_lag_minutes, arrived.arrival_lag_minutes, arrived.gate_to_gate_minutes) == (
+        2,
+        11,
+        253,
+    )
+    assert arrived.status == "arrived"
+    for row, status, milestones in (
+        (cancelled, "cancelled", (False, False)),
+        (diverted, "diverted", (True, False)),
+        (departed, "departed", (True, False)),
+        (scheduled, "scheduled", (False, False)),
+    ):
+        assert row.status == status
+        assert (row.departed_at_utc is not None, row.arrived_at_utc is not None) == milestones, status
+        assert row.scheduled_arrival_utc == datetime(2013, 1, 1, 14, 19)
+        assert row.gate_to_gate_minutes is None
+
+
+def test_an_arrival_is_scheduled_for_the_first_such_time_after_the_departure(
+    spark: SparkSession, lake: Lake
+) -> None:
+    lake.put_flights(
+        JANUARY_1,
+        numbered(
+            {"CRSDepTime": "2359", "CRSArrTime": "0315"},
+            {"CRSDepTime": "1000", "CRSArrTime": "1540", "Dest": "HNL"},
+            {"Origin": "IAH", "Dest": "EWR", "CRSDepTime": "2200", "CRSArrTime": "2400"},
+            {"Dest": "SJU"},
+            {"ArrDelay": "2000.00", "DepDelay": "-30.00"},
+        ),
+    )
+    lake.put_weather(JANUARY_1, [])
+
+    run(spark, lake, DAY)
+
+    rows = {row.flight_key: row for row in delivered(spark, lake, FACT_FLIGHT_LIFECYCLE)}
+    night, west, midnight, unknown, late = (
+        rows[surrogate_key(JANUARY_1, "UA", n, "IAH" if n == 3 else "EWR")] for n in (1, 2, 3, 4, 5)
+    )
+    assert night.scheduled_arrival_utc == datetime(2013, 1, 2, 9, 15)
+    assert west.scheduled_arrival_utc == datetime(2013, 1, 2, 1, 40)
+    assert midnight.scheduled_arrival_utc == datetime(2013, 1, 2, 5, 0)
+    assert (unknown.scheduled_arrival_utc, unknown.arrived_at_utc) == (None, None), "no time zone"
+    assert (unknown.status, unknown.arrival_lag_minutes) == ("arrived", 11)
+    assert late.departed_at_utc == datetime(2013, 1, 1, 9, 45)
+    assert late.arrived_at_utc == datetime(2013, 1, 2, 23, 39)
 
 
 def test_sums_up_each_airport_s_day(spark: SparkSession, lake: Lake) -> None:
