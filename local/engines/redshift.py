@@ -29,7 +29,7 @@ REDSHIFT_SETTINGS = {
     # What it reads lies in memory here: a jump costs no more than the next page.
     "random_page_cost": "1.1",
 }
-CATALOG = Path(__file__).with_name("redshift_catalog.sql")
+CATALOG = [Path(__file__).with_name(f"redshift_{name}.sql") for name in ("catalog", "schema")]
 ENDPOINT_READY_SECONDS = 20.0
 
 
@@ -42,7 +42,8 @@ def create(namespace: str, database: str, admin: str, password: str) -> postgres
         _server_name(namespace), owner=OWNER, settings=REDSHIFT_SETTINGS, authentication="md5"
     )
     with server.connect("template1") as connection:
-        connection.execute(CATALOG.read_text().encode())
+        for script in CATALOG:
+            connection.execute(script.read_text().encode())
     with server.connect() as connection:
         postgres.create_user(connection, admin, password, "SUPERUSER")
         for name in dict.fromkeys((database, "dev")):

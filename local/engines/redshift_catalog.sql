@@ -116,6 +116,8 @@ CREATE FUNCTION pg_catalog.redshift_date_part(part text, value timestamp) RETURN
 LANGUAGE sql IMMUTABLE AS $$ SELECT date_part(redshift_part(part), value) $$;
 CREATE FUNCTION pg_catalog.redshift_date_part(part text, value timestamptz) RETURNS float8
 LANGUAGE sql STABLE AS $$ SELECT date_part(redshift_part(part), value) $$;
+CREATE FUNCTION pg_catalog.redshift_date_part(part text, value date) RETURNS float8
+LANGUAGE sql IMMUTABLE AS $$ SELECT date_part(redshift_part(part), value) $$;
 CREATE FUNCTION pg_catalog.redshift_date_part(part text, value time) RETURNS float8
 LANGUAGE sql IMMUTABLE AS $$ SELECT date_part(redshift_part(part), value) $$;
 CREATE FUNCTION pg_catalog.redshift_step(part text, number bigint) RETURNS interval LANGUAGE sql IMMUTABLE AS $$
@@ -166,6 +168,11 @@ CREATE FUNCTION pg_catalog.datediff(part text, earlier timestamptz, later timest
 LANGUAGE sql STABLE AS $$ SELECT datediff(part, earlier AT TIME ZONE 'UTC', later AT TIME ZONE 'UTC') $$;
 CREATE FUNCTION pg_catalog.datediff(part text, earlier date, later date) RETURNS bigint
 LANGUAGE sql IMMUTABLE AS $$ SELECT datediff(part, earlier::timestamp, later::timestamp) $$;
+CREATE FUNCTION pg_catalog.date_trunc(part text, value date) RETURNS timestamp
+LANGUAGE sql IMMUTABLE AS $$ SELECT date_trunc(part, value::timestamp) $$;
+CREATE FUNCTION pg_catalog.next_day(value timestamp, day text) RETURNS date LANGUAGE sql IMMUTABLE AS $$
+    SELECT value::date + 1 + (strpos('sumotuwethfrsa', lower(left(day, 2))) / 2 - date_part('dow', value)::int + 6) % 7
+$$;
 CREATE FUNCTION pg_catalog.getdate() RETURNS timestamp
 LANGUAGE sql STABLE AS $$ SELECT date_trunc('second', statement_timestamp() AT TIME ZONE 'UTC') $$;
 CREATE FUNCTION pg_catalog.redshift_sysdate() RETURNS timestamp
@@ -192,8 +199,6 @@ LANGUAGE sql IMMUTABLE AS $$ SELECT (value AT TIME ZONE source) AT TIME ZONE tar
 CREATE FUNCTION pg_catalog.len(value text) RETURNS int LANGUAGE sql IMMUTABLE AS $$ SELECT length(value) $$;
 CREATE FUNCTION pg_catalog.charindex(part text, whole text) RETURNS int
 LANGUAGE sql IMMUTABLE AS $$ SELECT strpos(whole, part) $$;
-CREATE FUNCTION pg_catalog.redshift_regexp_replace(value text, pattern text, replacement text DEFAULT '')
-RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT pg_catalog.regexp_replace(value, pattern, replacement, 'g') $$;
 CREATE FUNCTION pg_catalog.sha2(value text, bits int) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT encode(CASE bits WHEN 224 THEN sha224(convert_to(value, 'UTF8')) WHEN 384 THEN
         sha384(convert_to(value, 'UTF8')) WHEN 512 THEN sha512(convert_to(value, 'UTF8'))
@@ -211,15 +216,7 @@ BEGIN
     END LOOP;
     RETURN result;
 END $$;
-CREATE FUNCTION pg_catalog.redshift_version() RETURNS text LANGUAGE sql IMMUTABLE AS $$
-    SELECT 'PostgreSQL 8.0.2 on i686-pc-linux-gnu, compiled by GCC gcc (GCC) 3.4.2 20041017 (Red Hat 3.4.2-6.fc3),'
-        ' Redshift 1.0.117891'
-$$;
-
 -- SUPER and JSON
-CREATE FUNCTION pg_catalog.redshift_json_parse(value text) RETURNS jsonb
-LANGUAGE sql IMMUTABLE AS $$ SELECT value::jsonb $$;
-CREATE FUNCTION pg_catalog.redshift_json_serialize(value jsonb) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT value::text $$;
 CREATE FUNCTION pg_catalog.json_extract_path_text(value text, VARIADIC path text[]) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$ SELECT jsonb_extract_path_text(value::jsonb, VARIADIC path) $$;
 CREATE FUNCTION pg_catalog.is_valid_json(value text) RETURNS boolean
@@ -290,7 +287,7 @@ CREATE VIEW pg_catalog.svv_columns AS SELECT * FROM information_schema.columns;
 CREATE VIEW pg_catalog.svv_all_schemas AS
     SELECT current_database()::text AS database_name, nspname::text AS schema_name, nspowner::int AS schema_owner,
            'local' AS schema_type, nspacl::text AS schema_acl, NULL::text AS source_database, NULL::text AS schema_option
-    FROM pg_namespace WHERE nspname NOT LIKE 'pg\_t%';
+    FROM pg_namespace WHERE nspname NOT LIKE 'pg\_t%' AND nspname <> 'redshift';
 CREATE VIEW pg_catalog.svv_redshift_schemas AS
     SELECT database_name, schema_name, schema_owner, schema_type, schema_acl, schema_option
     FROM pg_catalog.svv_all_schemas;

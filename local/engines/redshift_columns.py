@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from local.engines.redshift_deny_list import NOT_EMULATED_TYPES, SERIAL_TYPES, UNSUPPORTED_TYPES
 from local.engines.redshift_functions import rewrite
 from local.engines.redshift_lexer import Token, UnsupportedError, closing, name_of, render, split, words
-from local.engines.redshift_refusals import NOT_EMULATED_TYPES, SERIAL_TYPES, UNSUPPORTED_TYPES, syntax_error
+from local.engines.redshift_refusals import syntax_error
 
 LONGEST_VARCHAR = 65535
 
@@ -64,7 +65,7 @@ def column_type(tokens: Sequence[Token]) -> tuple[str, int | None]:
     found = words(tokens)
     base = " ".join(word for word in found[: found.index("(")] if word) if "(" in found else " ".join(found)
     size = render(tokens[found.index("(") + 1 : found.index(")")]).lower() if "(" in found else ""
-    if "[" in found:
+    if "[" in found or "array" in found:
         raise UnsupportedError(
             f'type "{render(tokens)}" is not supported', "Redshift has no arrays; use SUPER."
         )

@@ -65,6 +65,8 @@ def create_table(tokens: Sequence[Token]) -> str:
     position = _table_attributes(rest, position, table)
     query = ""
     if position < len(rest) and rest[position].word == "as":
+        if unless_there:
+            raise syntax_error("not", "CREATE TABLE AS has no IF NOT EXISTS on Redshift.")
         start = next(index for index, token in enumerate(tokens) if token is rest[position])
         query = " " + render(rewrite(tokens[start:]))
     elif position < len(rest):
@@ -113,10 +115,16 @@ def alter_table(tokens: Sequence[Token]) -> str:
         ]
         return block([*required, f"PERFORM {remember(name, table)}"])
     if action[:1] == ["add"]:
+        if action[:4] in (["add", "column", "if", "not"], ["add", "if", "not", "exists"]):
+            raise syntax_error("not", "ADD COLUMN has no IF NOT EXISTS on Redshift.")
+        if len(split(rest[position:], ",")) > 1:
+            raise syntax_error(",", "ALTER TABLE does one thing at a time on Redshift.")
         column = rest[position + (2 if action[1:2] == ["column"] else 1) :]
         made = f"ALTER TABLE {name} ADD COLUMN {definition(column, table)}"
         kept = remember(name, table)
         return block([made, f"PERFORM {kept}"]) if kept else made
+    if action[:1] not in (["rename"], ["owner"], ["drop"]):
+        raise syntax_error(action[0] if action else ";", "Redshift knows no such ALTER TABLE.")
     return render(rewrite(tokens))
 
 

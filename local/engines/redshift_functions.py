@@ -19,7 +19,6 @@ from local.engines.redshift_lexer import (
     significant,
     split,
     tokenize,
-    words,
 )
 
 Tokens = list[Token]
@@ -28,75 +27,29 @@ Rewrite = Callable[[list[Tokens], Sequence[Token], int], tuple[Tokens, int]]
 
 DATE_PARTS = frozenset(
     [
-        "millennium",
-        "century",
-        "decade",
-        "year",
-        "quarter",
-        "month",
-        "week",
-        "day",
-        "hour",
-        "minute",
-        "second",
-        "millisecond",
-        "microsecond",
-        "dow",
-        "isodow",
-        "doy",
-        "dayofyear",
-        "dayofweek",
-        "weekday",
-        "epoch",
-        "timezone",
-        "y",
-        "yr",
-        "yrs",
-        "years",
-        "q",
-        "qtr",
-        "qtrs",
-        "quarters",
-        "mon",
-        "mons",
-        "months",
-        "w",
-        "weeks",
-        "d",
-        "days",
-        "h",
-        "hr",
-        "hrs",
-        "hours",
-        "m",
-        "min",
-        "mins",
-        "minutes",
-        "s",
-        "sec",
-        "secs",
-        "seconds",
-        "ms",
-        "msec",
-        "msecs",
-        "milliseconds",
-        "us",
-        "usec",
-        "usecs",
-        "microseconds",
-        "dy",
-        "dw",
-        "dayofmonth",
+        *("millennium", "century", "decade", "year", "y", "yr", "yrs", "years"),
+        *("quarter", "q", "qtr", "qtrs", "quarters", "month", "mon", "mons", "months"),
+        *("week", "w", "weeks", "day", "d", "days", "dayofmonth", "hour", "h", "hr", "hrs", "hours"),
+        *("minute", "m", "min", "mins", "minutes", "second", "s", "sec", "secs", "seconds"),
+        *("millisecond", "ms", "msec", "msecs", "milliseconds"),
+        *("microsecond", "us", "usec", "usecs", "microseconds"),
+        *("dow", "isodow", "dayofweek", "dw", "weekday", "doy", "dayofyear", "dy", "epoch", "timezone"),
     ]
 )
 
 RENAMED = {
     "nvl": "coalesce",
     "date_diff": "datediff",
-    "version": "redshift_version",
-    "regexp_replace": "redshift_regexp_replace",
-    "json_parse": "redshift_json_parse",
-    "json_serialize": "redshift_json_serialize",
+    "replicate": "repeat",
+    "textlen": "len",
+    **{
+        # PostgreSQL's own of the same name do something else: Redshift's are in a schema of their own.
+        name: f"redshift.{name}"
+        for name in (
+            *("avg", "concat", "json_array_length", "json_parse", "json_serialize", "json_typeof"),
+            *("regexp_replace", "regexp_substr", "round", "version"),
+        )
+    },
 }
 KEYWORDS = {
     "sysdate": "redshift_sysdate()",
@@ -127,10 +80,10 @@ def rewrite(tokens: Sequence[Token]) -> Tokens:
         ):
             index = after
             continue
-        elif called and not qualified and token.word in CALLS:
+        elif called and not qualified and (call := CALLS.get(token.word) or WINDOWS.get(token.word)):
             end = closing(tokens, after)
             arguments = split(tokens[after + 1 : end], ",")
-            replacement, index = CALLS[token.word](arguments, tokens, end)
+            replacement, index = call(arguments, tokens, end)
             result.extend(replacement)
             continue
         elif called and not qualified and token.word in RENAMED:
@@ -165,7 +118,7 @@ def _is_length(tokens: Sequence[Token], index: int, after: int) -> bool:
     return tokens[preceding(tokens, before)].word in {"varchar", "nvarchar", "varying"}
 
 
-def _code(template: str, *parts: Tokens) -> Tokens:
+def code(template: str, *parts: Tokens) -> Tokens:
     """`template` with each {} replaced by tokens."""
     pieces = template.split("{}")
     result = tokenize(pieces[0])
@@ -186,7 +139,7 @@ def _date_part_first(name: str, count: int) -> Rewrite:
             )
         part: Tokens = [Token("string", quote(first[0].word))] if _is_part(first) else rewrite(arguments[0])
         rest = [_typed(rewrite(argument)) for argument in arguments[1:]]
-        return _code(f"{name}({{}}" + ",{}" * len(rest) + ")", part, *rest), end + 1
+        return code(f"{name}({{}}" + ",{}" * len(rest) + ")", part, *rest), end + 1
 
     return call
 
@@ -194,7 +147,7 @@ def _date_part_first(name: str, count: int) -> Rewrite:
 def _typed(argument: Tokens) -> Tokens:
     """A bare string in a date function is a TIMESTAMP; PostgreSQL alone would prefer one with a time zone."""
     found = significant(argument)
-    return _code("{}::timestamp", argument) if len(found) == 1 and found[0].kind == "string" else argument
+    return code("{}::timestamp", argument) if len(found) == 1 and found[0].kind == "string" else argument
 
 
 def _is_part(argument: Tokens) -> bool:
@@ -214,10 +167,10 @@ def _decode(arguments: list[Tokens], _: Sequence[Token], end: int) -> tuple[Toke
             "function decode does not exist", "DECODE takes at least three arguments.", "42883"
         )
     value, *rest = [rewrite(argument) for argument in arguments]
-    result = _code("CASE")
+    result = code("CASE")
     while len(rest) > 1:
-        result += _code(" WHEN ({}) IS NOT DISTINCT FROM ({}) THEN {}", value, rest.pop(0), rest.pop(0))
-    return result + (_code(" ELSE {} END", rest[0]) if rest else _code(" END")), end + 1
+        result += code(" WHEN ({}) IS NOT DISTINCT FROM ({}) THEN {}", value, rest.pop(0), rest.pop(0))
+    return result + (code(" ELSE {} END", rest[0]) if rest else code(" END")), end + 1
 
 
 def _convert(arguments: list[Tokens], _: Sequence[Token], end: int) -> tuple[Tokens, int]:
@@ -226,70 +179,27 @@ def _convert(arguments: list[Tokens], _: Sequence[Token], end: int) -> tuple[Tok
         raise UnsupportedError(
             "function convert does not exist", "CONVERT takes a type and an expression.", "42883"
         )
-    return rewrite(_code("CAST({} AS {})", arguments[1], arguments[0])), end + 1
-
-
-def _median(arguments: list[Tokens], tokens: Sequence[Token], end: int) -> tuple[Tokens, int]:
-    after = following(tokens, end)
-    if after < len(tokens) and tokens[after].word == "over":
-        raise UnsupportedError(
-            "MEDIAN as a window function is not emulated", "Aggregate in a subquery and join."
-        )
-    return _code("percentile_cont(0.5) WITHIN GROUP (ORDER BY {})", rewrite(arguments[0])), end + 1
+    return rewrite(code("CAST({} AS {})", arguments[1], arguments[0])), end + 1
 
 
 def _nvl2(arguments: list[Tokens], _: Sequence[Token], end: int) -> tuple[Tokens, int]:
     if len(arguments) != 3:
         raise UnsupportedError("function nvl2 does not exist", "NVL2 takes three arguments.", "42883")
     parts = [rewrite(argument) for argument in arguments]
-    return _code("CASE WHEN ({}) IS NOT NULL THEN {} ELSE {} END", *parts), end + 1
+    return code("CASE WHEN ({}) IS NOT NULL THEN {} ELSE {} END", *parts), end + 1
 
 
-def _ratio_to_report(arguments: list[Tokens], tokens: Sequence[Token], end: int) -> tuple[Tokens, int]:
-    opening = following(tokens, following(tokens, end))
-    if opening >= len(tokens) or tokens[following(tokens, end)].word != "over" or tokens[opening].word != "(":
-        raise UnsupportedError(
-            "RATIO_TO_REPORT requires an OVER clause", "Add OVER (PARTITION BY …).", "42601"
-        )
-    last = closing(tokens, opening)
-    value, window = rewrite(arguments[0]), rewrite(tokens[opening + 1 : last])
-    return _code("(({})::float8 / NULLIF(SUM({}) OVER ({}), 0))", value, value, window), last + 1
-
-
-def _listagg(arguments: list[Tokens], tokens: Sequence[Token], end: int) -> tuple[Tokens, int]:
-    """LISTAGG([DISTINCT] x [, delimiter]) [WITHIN GROUP (ORDER BY …)]."""
-    value = rewrite(arguments[0])
-    delimiter = rewrite(arguments[1]) if len(arguments) > 1 else [Token("string", "''")]
-    distinct = words(value)[:1] == ["distinct"]
-    if distinct:
-        at = next(index for index, token in enumerate(value) if token.word == "distinct")
-        value = value[at + 1 :]
-    order: Tokens = []
-    after = following(tokens, end)
-    if words(tokens[after:])[:3] == ["within", "group", "("]:
-        opening = following(tokens, following(tokens, after))
-        end = closing(tokens, opening)
-        order = rewrite(tokens[opening + 1 : end])
-        after = following(tokens, end)
-        if distinct:
-            # PostgreSQL orders a DISTINCT aggregate by its argument only: order by the text.
-            order = _distinct_order(order, value)
-    if after < len(tokens) and tokens[after].word == "over":
-        raise UnsupportedError(
-            "LISTAGG as a window function is not emulated", "Aggregate in a subquery and join."
-        )
-    head = "string_agg(DISTINCT " if distinct else "string_agg("
-    return _code(head + "({})::text, ({})::text {})", value, delimiter, order), end + 1
-
-
-def _distinct_order(order: Tokens, value: Tokens) -> Tokens:
-    by = words(order)
-    if "".join(by[2:]).removesuffix("desc").removesuffix("asc") != "".join(words(value)):
-        raise UnsupportedError(
-            "LISTAGG DISTINCT ordered by another expression is not emulated",
-            "Order by the aggregated expression.",
-        )
-    return _code("ORDER BY ({})::text" + (" DESC" if by[-1] == "desc" else ""), value)
+def _extract(arguments: list[Tokens], _: Sequence[Token], end: int) -> tuple[Tokens, int]:
+    """EXTRACT(part FROM x), which is a whole number on Redshift."""
+    inside = arguments[0]
+    at = next((index for index, token in enumerate(inside) if token.word == "from"), None)
+    part = significant(inside[:at])
+    if at is None or len(arguments) != 1 or len(part) != 1:
+        raise UnsupportedError("syntax error in EXTRACT", "Write EXTRACT(part FROM value).", "42601")
+    name = part[0].word if _is_part(part) else part[0].text.strip("'")
+    return code(
+        "redshift.extract({},{})", [Token("string", quote(name))], _typed(rewrite(inside[at + 1 :]))
+    ), end + 1
 
 
 CALLS: dict[str, Rewrite] = {
@@ -299,13 +209,14 @@ CALLS: dict[str, Rewrite] = {
     "date_diff": _date_part_first("datediff", 3),
     "date_part": _date_part_first("redshift_date_part", 2),
     "date_part_year": lambda arguments, _, end: (
-        _code("redshift_date_part('year',{})", rewrite(arguments[0])),
+        code("redshift_date_part('year',{})", rewrite(arguments[0])),
         end + 1,
     ),
+    "extract": _extract,
     "decode": _decode,
     "convert": _convert,
-    "median": _median,
     "nvl2": _nvl2,
-    "ratio_to_report": _ratio_to_report,
-    "listagg": _listagg,
 }
+
+# Aggregates and windows are rewritten with what stands above, which therefore comes first.
+from local.engines.redshift_windows import WINDOWS  # noqa: E402

@@ -11,16 +11,17 @@ from local.engines.redshift_functions import rewrite
 from local.engines.redshift_lexer import (
     Token,
     UnsupportedError,
-    literal,
-    quote,
     render,
     significant,
     split,
     tokenize,
     words,
 )
+from local.engines.redshift_merge import merge
 from local.engines.redshift_refusals import refuse, syntax_error
+from local.engines.redshift_select import reshape
 from local.engines.redshift_unload_options import UnloadCommand, parse_unload
+from local.engines.redshift_users import create_role, create_user, drop_user, grant
 
 __all__ = ["Statement", "UnsupportedError", "translate"]
 
@@ -63,6 +64,7 @@ def _statement(tokens: Sequence[Token]) -> Statement:
     text = render(tokens).strip()
     found = words(tokens)
     refuse(tokens)
+    tokens = reshape(tokens)
     head = [word for word in found[:5] if word not in {"or", "replace", "local"}]
     if head[:1] == ["copy"]:
         return Statement(text, "", copy=parse_copy(significant(tokens)), tag="COPY")
@@ -79,6 +81,8 @@ def _statement(tokens: Sequence[Token]) -> Statement:
         return Statement(text, alter_table(tokens), alone=alone, tag="ALTER TABLE")
     if head[:1] == ["truncate"]:
         return Statement(text, _truncate(tokens), commits=True)
+    if head[:1] == ["merge"]:
+        return Statement(text, merge(tokens), tag="MERGE")
     if head[:1] == ["vacuum"]:
         return Statement(text, _vacuum(tokens), alone=True, tag="VACUUM")
     for start, handler in _STATEMENTS:
@@ -116,76 +120,6 @@ def _analyze(tokens: Sequence[Token]) -> str:
     return f"ANALYZE {render(rest[:end])}".strip()
 
 
-def _create_user(tokens: Sequence[Token]) -> str:
-    """CREATE or ALTER USER name [WITH] option …"""
-    rest = rewrite(significant(tokens))
-    verb, name, options = rest[0].text.upper(), rest[2].text, list(rest[3:])
-    if verb == "ALTER" and words(options)[:1] in (["rename"], ["set"], ["reset"]):
-        return render(rewrite(tokens))
-    made = [f"{verb} ROLE {name}", *(["LOGIN"] if verb == "CREATE" else [])]
-    flags = {
-        "createdb": "CREATEDB",
-        "nocreatedb": "NOCREATEDB",
-        "createuser": "SUPERUSER",
-        "nocreateuser": "NOSUPERUSER",
-    }
-    while options:
-        word = options[0].word
-        if word == "password" and len(options) > 1:
-            made.append(
-                "PASSWORD NULL"
-                if options[1].word == "disable"
-                else f"PASSWORD {quote(_password(options[1]))}"
-            )
-            options = options[2:]
-        elif word in flags:
-            made.append(flags[word])
-            options = options[1:]
-        elif words(options)[:2] == ["in", "group"]:
-            made.append("IN ROLE " + "".join(token.text for token in options[2:]))
-            options = []
-        elif word == "valid" or words(options)[:2] == ["connection", "limit"]:
-            limit = "-1" if options[2].word == "unlimited" else options[2].text
-            made.append(f"VALID UNTIL {options[2].text}" if word == "valid" else f"CONNECTION LIMIT {limit}")
-            options = options[3:]
-        elif words(options)[:2] in (["session", "timeout"], ["syslog", "access"]):
-            options = options[3:]
-        elif word == "with":
-            options = options[1:]
-        else:
-            raise syntax_error(options[0].text, "Redshift knows no such option of a user.")
-    return " ".join(made)
-
-
-def _password(token: Token) -> str:
-    text = literal(token)
-    if len(text) < 8 and not text.startswith("md5"):
-        raise UnsupportedError("password must be at least 8 characters", "Lengthen it.", "22023")
-    return text
-
-
-def _drop_user(tokens: Sequence[Token]) -> str:
-    rest = [token for token in significant(tokens) if token.word not in {"force", "restrict"}]
-    return "DROP ROLE " + " ".join(token.text for token in rewrite(rest[2:]))
-
-
-def _create_role(tokens: Sequence[Token]) -> str:
-    rest = rewrite(significant(tokens))
-    if len(rest) != 3:
-        raise syntax_error(rest[3].text if len(rest) > 3 else ";", "CREATE ROLE takes a name.")
-    return f"CREATE ROLE {rest[2].text} NOLOGIN"
-
-
-def _grant(tokens: Sequence[Token]) -> str:
-    """GRANT and REVOKE, where Redshift says ROLE before the name of a database role."""
-    found = words(tokens)
-    privileges = found[found.index("grant" if "grant" in found else "revoke") + 1 :]
-    for word in privileges[: privileges.index("on")] if "on" in privileges else privileges[:1]:
-        if word in {"drop", "alter", "assumerole"}:
-            raise UnsupportedError(f"GRANT {word.upper()} is not emulated", "The owner of a table may do it.")
-    return render(rewrite([token for token in tokens if token.word != "role"]))
-
-
 def _create_schema(tokens: Sequence[Token]) -> str:
     rest = list(tokens)
     at = next((index for index, token in enumerate(rest) if token.word == "quota"), len(rest))
@@ -220,26 +154,6 @@ def _create_view(tokens: Sequence[Token]) -> str:
         )
         return f"CREATE MATERIALIZED VIEW {render(name[:end])} {render(rest[body:])}"
     return render(rest)
-
-
-def _merge(tokens: Sequence[Token]) -> str:
-    """MERGE in Redshift's only form: one WHEN MATCHED (UPDATE, DELETE), one WHEN NOT MATCHED (INSERT)."""
-    found = words(tokens)
-    if found[-2:] == ["remove", "duplicates"]:
-        raise UnsupportedError("MERGE … REMOVE DUPLICATES is not emulated", "Write both WHEN clauses.")
-    matched = [index for index, word in enumerate(found) if word == "when"]
-    kinds = [found[index + 1] for index in matched]
-    if sorted(kinds) != ["matched", "not"]:
-        raise syntax_error("when", "MERGE has exactly one WHEN MATCHED and one WHEN NOT MATCHED clause.")
-    for index in matched:
-        condition = index + (2 if found[index + 1] == "matched" else 3)
-        if found[condition : condition + 1] != ["then"]:
-            raise syntax_error(
-                found[condition] or "and", "Redshift's WHEN clauses take no condition; filter the source."
-            )
-    if "do" in found and found[found.index("do") + 1 :][:1] == ["nothing"]:
-        raise syntax_error("nothing", "Redshift's MERGE has no DO NOTHING.")
-    return render(rewrite(tokens))
 
 
 _REDSHIFT_SETTINGS = frozenset(
@@ -284,51 +198,21 @@ def _delete(tokens: Sequence[Token]) -> str:
     return render([*rest[: at + 1], Token("word", " FROM"), *rest[at + 1 :]])
 
 
-def _select(tokens: Sequence[Token]) -> str:
-    found = words(tokens)
-    if found[1:2] == ["top"]:
-        raise UnsupportedError("SELECT TOP is not emulated", "Use LIMIT.")
-    made = render(rewrite(tokens))
-    return _without_qualify(made) if "qualify" in found else made
-
-
-def _without_qualify(sql: str) -> str:
-    """QUALIFY as a subquery."""
-    import sqlglot
-    from sqlglot import transforms
-
-    try:
-        tree = sqlglot.parse_one(sql, read="redshift")
-    except sqlglot.errors.ParseError as error:
-        raise syntax_error("qualify", "The query could not be read.") from error
-    for query in list(tree.find_all(sqlglot.exp.Select)):
-        if query.args.get("qualify"):
-            replaced = transforms.eliminate_qualify(query)
-            if query is tree:
-                tree = replaced
-            else:
-                query.replace(replaced)
-    return tree.sql(dialect="postgres")
-
-
 Handler = Callable[[Sequence[Token]], str]
 _STATEMENTS: list[tuple[tuple[str, ...], Handler]] = [
     (("analyze",), _analyze),
-    (("create", "user"), _create_user),
-    (("alter", "user"), _create_user),
-    (("drop", "user"), _drop_user),
-    (("create", "role"), _create_role),
-    (("drop", "role"), _drop_user),
-    (("grant",), _grant),
-    (("revoke",), _grant),
-    (("alter", "default", "privileges"), _grant),
+    (("create", "user"), create_user),
+    (("alter", "user"), create_user),
+    (("drop", "user"), drop_user),
+    (("create", "role"), create_role),
+    (("drop", "role"), drop_user),
+    (("grant",), grant),
+    (("revoke",), grant),
+    (("alter", "default", "privileges"), grant),
     (("create", "schema"), _create_schema),
     (("create", "database"), _create_database),
     (("create", "view"), _create_view),
     (("create", "materialized", "view"), _create_view),
-    (("merge",), _merge),
     (("set",), _set),
     (("delete",), _delete),
-    (("select",), _select),
-    (("with",), _select),
 ]

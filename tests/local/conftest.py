@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import psycopg
 import pytest
 from botocore.config import Config
 
 from local import deploy, layout, processes, runtime
 from local.toolchain import tools
+from tests.local.redshift_endpoint import Endpoint, running_endpoint
 
 READY_SECONDS = 60
 
@@ -108,3 +110,18 @@ def deployment(start_gateway: Callable[[], Gateway], tmp_path_factory: pytest.Te
     deploy.bootstrap(environment, log=folder / "bootstrap.log")
     deploy.deploy(environment, output=templates, log=folder / "deploy.log")
     return Deployment(gateway, templates)
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+    """One Redshift endpoint for the whole module."""
+    with running_endpoint(tmp_path_factory.mktemp("redshift")) as running:
+        yield running
+
+
+@pytest.fixture
+def session(endpoint: Endpoint) -> Iterator[psycopg.Connection[Any]]:
+    """The administrator's session with an empty schema `s`, in which it looks first."""
+    with endpoint.connect() as connection:
+        connection.execute("drop schema if exists s cascade; create schema s; set search_path to s")
+        yield connection

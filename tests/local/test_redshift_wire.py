@@ -5,58 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 import pytest
 import redshift_connector
 
-from local.engines import certificates, postgres, redshift
+from local.engines import certificates, redshift
 from local.toolchain import tools
-
-NAMESPACE, WORKGROUP, DATABASE, ADMIN, PASSWORD = "wire", "wire", "refstack", "boss", "Secret-1234"
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """A running endpoint and the server behind it."""
-
-    server: postgres.Server
-    port: int
-
-    def connect(self, user: str = ADMIN, password: str = PASSWORD) -> psycopg.Connection[Any]:
-        return redshift.connect(self.port, DATABASE, user, password)
-
-
-@pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
-    saved = os.environ.get("REFSTACK_HOME")
-    home = tmp_path_factory.mktemp("redshift")
-    os.environ["REFSTACK_HOME"] = str(home)
-    server = redshift.create(NAMESPACE, DATABASE, ADMIN, PASSWORD)
-    try:
-        yield Endpoint(server, redshift.open_endpoint(server, NAMESPACE, WORKGROUP, 0))
-    finally:
-        os.environ["REFSTACK_HOME"] = str(home)
-        redshift.close_endpoint(WORKGROUP)
-        redshift.delete(NAMESPACE)
-        if saved is None:
-            os.environ.pop("REFSTACK_HOME")
-        else:
-            os.environ["REFSTACK_HOME"] = saved
-
-
-@pytest.fixture
-def session(endpoint: Endpoint) -> Iterator[psycopg.Connection[Any]]:
-    with endpoint.connect() as connection:
-        connection.execute("drop schema if exists s cascade; create schema s; set search_path to s")
-        yield connection
-
-
-def rows(session: psycopg.Connection[Any], sql: str) -> list[Any]:
-    return session.execute(sql.encode()).fetchall()
+from tests.local.redshift_endpoint import ADMIN, DATABASE, PASSWORD, Endpoint, rows
 
 
 def test_redshift_connector_runs_statements_with_parameters_and_transactions(endpoint):
@@ -151,14 +108,14 @@ def deleted_pages(session: psycopg.Connection[Any], endpoint: Endpoint, years: i
     session.execute(
         f"create table history_{years} (id bigint, day date, text varchar(99)) sortkey (day, id)".encode()
     )
-    for year in range(years):
-        session.execute(
-            f"insert into history_{years} select day * 200 + n, date '2000-01-01' + {year} * 365 + day, "
-            "repeat('x', 90) from generate_series(0, 364) as a(day), generate_series(1, 200) as b(n) "
-            "order by 2".encode()
-        )
-    session.execute(f"analyze history_{years}".encode())
     with endpoint.server.connect(DATABASE) as owner:
+        for year in range(years):
+            owner.execute(
+                f"insert into s.history_{years} select day * 200 + n, date '2000-01-01' + {year} * 365 + day,"
+                " repeat('x', 90) from generate_series(0, 364) as a(day), generate_series(1, 200) as b(n)"
+                " order by 2".encode()
+            )
+        session.execute(f"analyze history_{years}".encode())
         plan = owner.execute(
             f"explain (analyze, buffers, format json) delete from s.history_{years} where day between "
             "'2000-06-01' and '2000-06-01'".encode()
@@ -262,6 +219,28 @@ def test_merge_updates_and_inserts(session):
     assert rows(session, "select * from t order by a") == [(1, "new"), (2, "new")]
 
 
+def test_merge_may_delete_instead(session):
+    session.execute("create table t (a int); create table u (a int)")
+    session.execute("insert into t values (1), (3); insert into u values (1), (2)")
+    session.execute(
+        "merge into t using u on t.a = u.a when matched then delete when not matched then insert values (u.a)"
+    )
+    assert rows(session, "select * from t order by a") == [(2,), (3,)]
+
+
+def test_merge_removes_duplicates(session):
+    session.execute("create table t (id int, name varchar(9)); create table u (id int, name varchar(9))")
+    session.execute(
+        "insert into t values (30, 'Tony'), (30, 'Daisy'), (11, 'Alice'), (23, 'Bill'), (23, 'Nikki')"
+    )
+    session.execute("insert into u values (23, 'David'), (22, 'Clarence')")
+    done = session.execute("merge into t using u as s on t.id = s.id remove duplicates")
+    assert done.statusmessage == "MERGE"
+    assert rows(session, "select id, name from t order by id, name") == [
+        (11, "Alice"), (22, "Clarence"), (23, "David"), (30, "Daisy"), (30, "Tony"),
+    ]  # fmt: skip
+
+
 def test_append_moves_the_rows(session):
     session.execute("create table t (a int, b int); create table u (a int)")
     session.execute("insert into u values (1)")
@@ -297,32 +276,6 @@ def test_an_unload_that_cannot_be_tells_why_and_fails_its_transaction(session):
             session.execute("select 1")
         session.execute("rollback")
     assert rows(session, "select count(*) from t") == [(0,)]
-
-
-def test_dates_count_as_redshift_counts_them(session):
-    assert rows(
-        session,
-        "select datediff(year, '2012-12-31', '2013-01-01'), datediff(month, '2013-01-31', '2013-02-01'),"
-        " datediff(hour, '2013-01-01 00:59', '2013-01-01 01:00'), datediff(week, '2013-01-05', '2013-01-06'),"
-        " dateadd(month, 1, '2013-01-31')::date::varchar, dateadd(d, -1, date '2013-01-01')::varchar,"
-        " last_day('2013-02-03')::varchar, date_part(dow, date '2013-01-06')",
-    ) == [(1, 1, 1, 1, "2013-02-28", "2012-12-31 00:00:00", "2013-02-28", 0)]
-
-
-def test_functions_and_super_values_answer(session):
-    assert rows(
-        session,
-        r"select nvl(null, 2), decode(null, null, 'n', 'x'), len('abc'), charindex('b', 'abc'), 'it\'s', "
-        "regexp_replace('a1b2', '[0-9]', ''), json_extract_path_text('{\"a\": {\"b\": 3}}', 'a', 'b'), "
-        "json_serialize(json_parse('[1]')), is_valid_json('{')",
-    ) == [(2, "n", 3, 2, "it's", "ab", "3", "[1]", False)]
-
-
-def test_qualify_filters_windows(session):
-    session.execute("create table t (a int, b int)")
-    session.execute("insert into t values (1, 1), (1, 2), (2, 3)")
-    query = "select a, b from t qualify row_number() over (partition by a order by b desc) = 1 order by a"
-    assert rows(session, query) == [(1, 2), (2, 3)]
 
 
 def test_an_iam_user_has_only_what_his_database_role_grants(endpoint, session):
