@@ -41,6 +41,7 @@ CREATE TABLE IF NOT EXISTS operations.flights (
     origin              VARCHAR(4) NOT NULL REFERENCES operations.airports,
     dest                VARCHAR(4) NOT NULL,       -- no reference: the list of airports lacks some
     tail_number         VARCHAR(10),
+    sched_dep_time      INTEGER NOT NULL,          -- hhmm by the origin's clock
     scheduled_departure TIMESTAMPTZ NOT NULL,
     departed_at         TIMESTAMPTZ,               -- null: it never left
     dep_delay_minutes   INTEGER,

@@ -173,7 +173,7 @@ def test_days_are_loaded_and_every_row_is_accounted_for(
     assert len(rows["airports"]) == told["rows"]["airports"]["written"] == 1458
     assert len(rows["weather"]) == 139
     cancelled = next(row for row in rows["flights"] if row[0] == SECOND)
-    assert (cancelled[5], cancelled[7], cancelled[10]) == (None, None, True)
+    assert (cancelled[5], cancelled[8], cancelled[11]) == (None, None, True)
 
 
 def test_running_days_again_leaves_the_same_rows_and_a_correction_replaces_its_day(
@@ -190,7 +190,7 @@ def test_running_days_again_leaves_the_same_rows_and_a_correction_replaces_its_d
     corrected = content(database)
 
     assert once == twice
-    assert [(row[0], row[2], row[8]) for row in corrected["flights"]] == [(FIRST, 1, 60), (SECOND, 1, 5)]
+    assert [(row[0], row[2], row[9]) for row in corrected["flights"]] == [(FIRST, 1, 60), (SECOND, 1, 5)]
     assert corrected["weather"] == once["weather"]
 
 
