@@ -67,6 +67,20 @@ def test_the_emr_steps_that_the_task_recorded_completed(platform: Platform) -> N
     assert emr.describe_cluster(ClusterId=cluster)["Cluster"]["Status"]["State"] == "TERMINATED"
 
 
+def test_the_lists_in_force_are_in_the_raw_bucket_and_in_the_catalog(
+    platform: Platform, buckets: dict[str, str]
+) -> None:
+    answer = json.loads(platform.returned("ingest.snapshots"))
+    assert (answer["aircraft"], answer["airlines"]) == (["2013-01-01"], ["2013-01-01"])
+    assert answer["rows"] == 3322 + 16
+    database = summary.deployment()["catalog"]["raw_database"]
+    for table in ("aircraft", "airlines"):
+        key = f"{table}/snapshot=2013-01-01/{table}-2013-01-01.csv.gz"
+        assert runtime.client("s3").head_object(Bucket=buckets["raw"], Key=key)["ContentLength"] > 0
+        partitions = runtime.client("glue").get_partitions(DatabaseName=database, TableName=table)
+        assert [found["Values"] for found in partitions["Partitions"]] == [["2013-01-01"]]
+
+
 def test_the_statements_that_the_tasks_recorded_finished(platform: Platform) -> None:
     data = runtime.client("redshift-data")
     recorded = platform.returned("warehouse.load_fact_flight")

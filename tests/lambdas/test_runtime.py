@@ -20,6 +20,8 @@ ENVIRONMENT = {
     "AIRLINES_SOURCE_PARAMETER": "/airlines",
     "TABLE": "objects",
     "CATALOG_DATABASE": "raw_db",
+    "AIRFLOW_ENVIRONMENT": "airflow",
+    "DAG_ID": "flights_batch",
     "WORKGROUP": "w",
     "NAMESPACE": "n",
     "DATABASE": "d",
