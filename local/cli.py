@@ -132,6 +132,7 @@ PYTHON_TREES = (
     "app.py",
     "stacks",
     "flights",
+    "formats",
     "lambdas",
     "glue_jobs",
     "emr_steps",

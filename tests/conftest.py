@@ -14,6 +14,7 @@ TOGETHER = {
     "tests/flights/spark/": "spark",
     "tests/glue_jobs/": "spark",
     "tests/emr_steps/": "spark",
+    "tests/formats/": "spark",
     # One environment of Airflow.
     "tests/mwaa_dags/": "airflow",
 }
