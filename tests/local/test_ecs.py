@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from local.layout import BUCKET_LOCATION, REGION
 from tests.local.conftest import Gateway
 
 pytestmark = pytest.mark.gateway
@@ -86,7 +87,7 @@ def account(gateway: Gateway) -> Gateway:
             PolicyName="own",
             PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allowed]}),
         )
-    gateway.client("s3").create_bucket(Bucket=ASSETS)
+    gateway.client("s3").create_bucket(Bucket=ASSETS, CreateBucketConfiguration=BUCKET_LOCATION)
     gateway.client("ecr").create_repository(repositoryName=REPOSITORY, imageTagMutability="IMMUTABLE")
     for group in (LOGS, BUILD_LOGS):
         gateway.client("logs").create_log_group(logGroupName=group)
@@ -138,7 +139,7 @@ def rebuild(gateway: Gateway, tag: str) -> dict[str, Any]:
 
 def define(gateway: Gateway, family: str, tag: str = "first", **container: Any) -> str:
     """Register a task definition of one container over the image; its family."""
-    options = {"awslogs-group": LOGS, "awslogs-region": "us-east-1", "awslogs-stream-prefix": family}
+    options = {"awslogs-group": LOGS, "awslogs-region": REGION, "awslogs-stream-prefix": family}
     gateway.client("ecs").register_task_definition(
         family=family,
         requiresCompatibilities=["FARGATE"],
@@ -150,7 +151,7 @@ def define(gateway: Gateway, family: str, tag: str = "first", **container: Any) 
         containerDefinitions=[
             {
                 "name": "main",
-                "image": f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/{REPOSITORY}:{tag}",
+                "image": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{REPOSITORY}:{tag}",
                 "logConfiguration": {"logDriver": "awslogs", "options": options},
                 "environment": [{"name": "GIVEN", "value": "by the definition"}],
                 "stopTimeout": 5,
@@ -281,7 +282,7 @@ def test_a_stopped_task_ends_with_the_reason_given(account: Gateway) -> None:
     ("container", "reason"),
     [
         (
-            {"image": f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/{REPOSITORY}:none"},
+            {"image": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{REPOSITORY}:none"},
             "CannotPullContainerError",
         ),
         ({"image": "nginx:1"}, "CannotPullContainerError"),
