@@ -12,6 +12,8 @@ import pytest
 
 from local import demo, pipeline, processes, runtime, summary, warehouse_client
 from local.toolchain import tools
+from tests.docs.sql_answers import questions
+from tests.e2e.sql_engines import ENGINES, create_redshift_views, on_postgresql
 from tests.e2e.three_days import FIRST, Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -171,6 +173,17 @@ def test_a_container_loads_the_operational_store_and_accounts_for_every_row(plat
     assert {table: (counts["written"],) for table, counts in told["rows"].items()} == counted
     assert told["rows"]["flights"] == {"read": FLIGHTS, "written": FLIGHTS, "rejected": {}}
     assert ":task/refstack-dev-containers/" in arn
+
+
+def test_questions_have_the_same_answers_on_every_engine_that_they_name(platform: Platform) -> None:
+    create_redshift_views()
+    wrong = {}
+    for engine, ask in ENGINES.items():
+        for name in questions(engine):
+            found, expected = ask(name), on_postgresql(name)
+            if found != expected:
+                wrong[f"{name} on {engine}"] = (found[:3], expected[:3])
+    assert wrong == {}
 
 
 def test_stock_clients_answer(platform: Platform) -> None:
