@@ -27,6 +27,8 @@ def conditions(key: str, request: Request) -> Context:
 
 def passed_roles(key: str, request: Request) -> Iterator[tuple[str, str]]:
     """ARN of each role that a call hands to a service, with that service's principal."""
+    if (key, request.operation) == ("glue", "StartDataQualityRulesetEvaluationRun"):
+        yield _role_arn(request, request.params["Role"]), "glue.amazonaws.com"
     if (key, request.operation) == ("elasticmapreduce", "RunJobFlow"):
         from ministack.services import iam
 

@@ -53,7 +53,11 @@ SERVICES: tuple[tuple[str, str, str], ...] = (
     ("S3", "real objects", "versions, encryption and lifecycle settings, events to EventBridge; in memory"),
     ("IAM, STS", "evaluated", "every call is held against the caller's policies; sessions of real roles"),
     ("Lambda", "real code", "the deployed bundle in a local Python process, as its execution role"),
-    ("Glue", "real engine", "Spark jobs run on Apache Spark; catalogue and crawlers over the real objects"),
+    (
+        "Glue",
+        "real engine",
+        "Spark jobs run on Apache Spark; crawlers and quality rules over the real objects",
+    ),
     ("EMR", "real engine", "steps run on Apache Spark; clusters are described, no machine boots"),
     ("RDS", "real engine", "an instance is a PostgreSQL server of its own"),
     ("Redshift Serverless", "real engine, other dialect", "PostgreSQL behind Redshift's protocol and COPY"),

@@ -8,6 +8,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from flights import schema
+from flights.quality import QUALITY_RESULTS
 from flights.tables import Table
 from stacks.constructs.athena_workgroup import AthenaWorkgroup
 from stacks.constructs.bundle import ROOT, package_zip
@@ -15,6 +16,7 @@ from stacks.constructs.data_bucket import grant_read_objects, grant_read_write_o
 from stacks.constructs.glue_tables import Form, add_table
 from stacks.constructs.job_assets import JobAsset
 from stacks.constructs.logs import PlatformLogGroup
+from stacks.constructs.quality_gate import QualityGate
 from stacks.constructs.raw_crawler import RawCrawler
 from stacks.constructs.stack import PlatformStack
 from stacks.lake import LakeStack
@@ -55,12 +57,13 @@ class CatalogStack(PlatformStack):
         self.inferred_database = self._database(
             "InferredDatabase", f"{prefix}_inferred", "What the crawler makes of the raw objects, to compare"
         )
-        self._tables()
+        tables = self._tables()
         self._encryption_name = settings.physical_name("glue")
         self._encryption = self._security_configuration()
         self.curate_job_name = settings.physical_name("curate-flights")
         self.curate_role = self._curate_role()
         self._curate_job()
+        self.quality_gate = self._quality_gate(tables["Flights"])
         RawCrawler(
             self,
             "RawCrawler",
@@ -101,7 +104,7 @@ class CatalogStack(PlatformStack):
         )
         return database.ref
 
-    def _tables(self) -> None:
+    def _tables(self) -> dict[str, glue.CfnTable]:
         raw, curated = (f"s3://{bucket.bucket_name}" for bucket in (self._lake.raw, self._lake.curated))
         forms: list[tuple[str, Table, Form, str, str]] = [
             ("RawFlights", schema.RAW_FLIGHTS, "csv", self.raw_database, f"{raw}/flights/"),
@@ -117,8 +120,37 @@ class CatalogStack(PlatformStack):
                 f"{curated}/rejects/flights/",
             ),
         ]
-        for construct_id, table, form, database, location in forms:
-            add_table(self, construct_id, table, form, database, location)
+        tables = {
+            construct_id: add_table(self, construct_id, table, form, database, location)
+            for construct_id, table, form, database, location in forms
+        }
+        add_table(
+            *(self, "QualityResults", QUALITY_RESULTS, "json", self.curated_database, f"{curated}/quality/"),
+            gzipped=False,
+        )
+        return tables
+
+    def _quality_gate(self, table: glue.CfnTable) -> QualityGate:
+        """What the curated flights must meet before they are loaded."""
+        names = (schema.CURATED_FLIGHTS.name, schema.REJECTED_FLIGHTS.name)
+        gate = QualityGate(
+            self,
+            "CuratedFlightsQuality",
+            name=self.settings.physical_name("curated-flights"),
+            rules=ROOT / "glue_jobs" / "quality" / "curated_flights.dqdl",
+            table=table,
+            database=self.curated_database,
+            table_name=schema.CURATED_FLIGHTS.name,
+            tables=self.glue_arns(self.curated_database, *names),
+        )
+        grant_read_objects(
+            self._lake.curated,
+            gate.role,
+            "flights",
+            "rejects/flights",
+            reason="An evaluation reads the days of its run and the seven before, whose files Spark names.",
+        )
+        return gate
 
     def _security_configuration(self) -> str:
         """Encryption of what Glue writes: objects and bookmarks with the data key, logs with theirs.

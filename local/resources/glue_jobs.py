@@ -15,7 +15,7 @@ class Job(ResourceType):
 
     def create(self, props: Properties, context: Context) -> Created:
         name = props.get("Name") or context.name(longest=255)
-        call("glue", "create_job", {**_tagged(props), "Name": name})
+        call("glue", "create_job", {**tagged(props), "Name": name})
         return Created(name)
 
     def update(self, physical_id: str, old: Properties, new: Properties, context: Context) -> Created:
@@ -23,7 +23,7 @@ class Job(ResourceType):
             return self.create(new, context)
         update = {name: value for name, value in new.items() if name not in {"Name", "Tags"}}
         call("glue", "update_job", {"JobName": physical_id, "JobUpdate": update})
-        _retag(f"job/{physical_id}", new)
+        retag(f"job/{physical_id}", new)
         return Created(physical_id)
 
     def delete(self, physical_id: str, props: Properties, context: Context) -> None:
@@ -31,7 +31,7 @@ class Job(ResourceType):
 
     def describe(self, physical_id: str) -> dict[str, Any]:
         job: dict[str, Any] = client("glue").get_job(JobName=physical_id)["Job"]
-        return {**job, "Tags": client("glue").get_tags(ResourceArn=_arn(f"job/{physical_id}"))["Tags"]}
+        return {**job, "Tags": client("glue").get_tags(ResourceArn=glue_arn(f"job/{physical_id}"))["Tags"]}
 
 
 @resource_type("AWS::Glue::Crawler")
@@ -41,14 +41,14 @@ class Crawler(ResourceType):
     def create(self, props: Properties, context: Context) -> Created:
         name = props.get("Name") or context.name(longest=255)
         call("glue", "create_crawler", {**_crawler(props), "Name": name})
-        _retag(f"crawler/{name}", props)
+        retag(f"crawler/{name}", props)
         return Created(name)
 
     def update(self, physical_id: str, old: Properties, new: Properties, context: Context) -> Created:
         if old.get("Name") != new.get("Name"):
             return self.create(new, context)
         call("glue", "update_crawler", {**_crawler(new), "Name": physical_id})
-        _retag(f"crawler/{physical_id}", new)
+        retag(f"crawler/{physical_id}", new)
         return Created(physical_id)
 
     def delete(self, physical_id: str, props: Properties, context: Context) -> None:
@@ -56,7 +56,7 @@ class Crawler(ResourceType):
 
     def describe(self, physical_id: str) -> dict[str, Any]:
         crawler: dict[str, Any] = client("glue").get_crawler(Name=physical_id)["Crawler"]
-        found = client("glue").get_tags(ResourceArn=_arn(f"crawler/{physical_id}"))["Tags"]
+        found = client("glue").get_tags(ResourceArn=glue_arn(f"crawler/{physical_id}"))["Tags"]
         return {**crawler, "Tags": found}
 
 
@@ -69,20 +69,22 @@ def _crawler(props: Properties) -> Properties:
     return {**given, **({"Schedule": schedule} if schedule is not None else {})}
 
 
-def _tagged(props: Properties) -> Properties:
+def tagged(props: Properties) -> Properties:
+    """The properties with their tags as the API takes them."""
     return {**props, "Tags": {tag["Key"]: tag["Value"] for tag in tags(props.get("Tags"))}}
 
 
-def _retag(resource: str, props: Properties) -> None:
+def retag(resource: str, props: Properties) -> None:
     """Make the tags of a resource those of the template, and no others."""
     glue = client("glue")
     wanted = {tag["Key"]: tag["Value"] for tag in tags(props.get("Tags"))}
-    dropped = sorted(set(glue.get_tags(ResourceArn=_arn(resource))["Tags"]) - set(wanted))
+    dropped = sorted(set(glue.get_tags(ResourceArn=glue_arn(resource))["Tags"]) - set(wanted))
     if dropped:
-        glue.untag_resource(ResourceArn=_arn(resource), TagsToRemove=dropped)
+        glue.untag_resource(ResourceArn=glue_arn(resource), TagsToRemove=dropped)
     if wanted:
-        glue.tag_resource(ResourceArn=_arn(resource), TagsToAdd=wanted)
+        glue.tag_resource(ResourceArn=glue_arn(resource), TagsToAdd=wanted)
 
 
-def _arn(resource: str) -> str:
+def glue_arn(resource: str) -> str:
+    """ARN of a resource such as job/<name>."""
     return f"arn:aws:glue:{REGION}:{ACCOUNT}:{resource}"

@@ -88,7 +88,7 @@ def create_job(request: Request) -> dict[str, Any]:
         raise service.error("AlreadyExistsException", f"Job already exists: {name}.")
     jobs[name] = _definition(given, request.account, name, now())
     if given.get("Tags"):
-        _ministack_tags()[f"arn:aws:glue:{request.region}:{request.account}:job/{name}"] = dict(given["Tags"])
+        ministack_tags()[f"arn:aws:glue:{request.region}:{request.account}:job/{name}"] = dict(given["Tags"])
     return {"Name": name}
 
 
@@ -132,7 +132,7 @@ def delete_job(request: Request) -> dict[str, Any]:
     """Deleting what is not there is no error, as on AWS."""
     name = request.params["JobName"]
     jobs.pop(name, None)
-    _ministack_tags().pop(f"arn:aws:glue:{request.region}:{request.account}:job/{name}", None)
+    ministack_tags().pop(f"arn:aws:glue:{request.region}:{request.account}:job/{name}", None)
     return {"JobName": name}
 
 
@@ -188,7 +188,7 @@ def capacity_of(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _ministack_tags() -> dict[str, dict[str, str]]:
+def ministack_tags() -> dict[str, dict[str, str]]:
     """Tags by ARN, where ministack's TagResource and GetTags look."""
     from ministack.services import glue
 

@@ -35,17 +35,25 @@ _FORMATS: dict[Form, tuple[str, str, str, dict[str, str]]] = {
 
 
 def add_table(
-    scope: Construct, construct_id: str, table: Table, form: Form, database: str, location: str
+    scope: Construct,
+    construct_id: str,
+    table: Table,
+    form: Form,
+    database: str,
+    location: str,
+    *,
+    gzipped: bool = True,
 ) -> glue.CfnTable:
     """Declare `table` in the Glue `database`, over the files of `form` below `location` (`s3://…/`).
 
-    Its partitions are registered by whoever writes them.
+    Its partitions are registered by whoever writes them. `gzipped` says whether files of text are.
     """
     input_format, output_format, library, library_parameters = _FORMATS[form]
     parameters = {"EXTERNAL": "TRUE", "classification": form}
     if form == "csv":
         parameters["skip.header.line.count"] = "1"
-    if form != "parquet":
+    compressed = gzipped and form != "parquet"
+    if compressed:
         parameters["compressionType"] = "gzip"
     return glue.CfnTable(
         scope,
@@ -63,7 +71,7 @@ def add_table(
                 location=location,
                 input_format=input_format,
                 output_format=output_format,
-                compressed=form != "parquet",
+                compressed=compressed,
                 serde_info=glue.CfnTable.SerdeInfoProperty(
                     serialization_library=library, parameters=library_parameters or None
                 ),

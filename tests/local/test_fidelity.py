@@ -81,6 +81,7 @@ CHANGES = {
     "AWS::EMR::SecurityConfiguration": None,
     "AWS::Events::Rule": set_to(Description="Changed"),
     "AWS::Glue::Crawler": set_to(Description="Changed"),
+    "AWS::Glue::DataQualityRuleset": set_to(Description="Changed"),
     "AWS::Glue::Database": inside("DatabaseInput", Description="Changed"),
     "AWS::Glue::Job": set_to(Timeout=61),
     "AWS::Glue::SecurityConfiguration": None,

@@ -60,6 +60,7 @@ def test_there_are_no_other_tables() -> None:
     assert sorted(table_inputs()) == [
         ("curated", "flights"),
         ("curated", "flights_rejects"),
+        ("curated", "quality_results"),
         ("raw", "aircraft"),
         ("raw", "airlines"),
         ("raw", "flights"),
