@@ -127,6 +127,8 @@ def statements(wanted: dict[str, str], roles: set[str], users: set[str]) -> Iter
     for role, schemas in READS.items():
         yield f"GRANT USAGE ON SCHEMA {', '.join(schemas)} TO ROLE {role}"
         yield f"GRANT SELECT ON ALL TABLES IN SCHEMA {', '.join(schemas)} TO ROLE {role}"
+    # For the documentation that dbt makes: sizes, distribution and sort keys.
+    yield "GRANT SELECT ON svv_table_info TO ROLE transformer"
     for iam_role, role in wanted.items():
         user = user_of(iam_role)
         if user.lower() not in users:

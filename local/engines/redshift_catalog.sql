@@ -216,6 +216,10 @@ BEGIN
     END LOOP;
     RETURN result;
 END $$;
+-- Numbers
+CREATE FUNCTION pg_catalog.round(value float8, digits int) RETURNS float8
+LANGUAGE sql IMMUTABLE AS $$ SELECT round(value::numeric, digits)::float8 $$;
+
 -- SUPER and JSON
 CREATE FUNCTION pg_catalog.json_extract_path_text(value text, VARIADIC path text[]) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$ SELECT jsonb_extract_path_text(value::jsonb, VARIADIC path) $$;
@@ -274,8 +278,13 @@ CREATE VIEW pg_catalog.svv_table_info AS
            c.relname::text AS "table", CASE WHEN r.encodings <> '{}' THEN 'Y' ELSE 'N' END AS encoded,
            coalesce(CASE WHEN r.distkey IS NOT NULL THEN 'KEY(' || r.distkey || ')' ELSE upper(r.diststyle) END,
                'AUTO(ALL)') AS diststyle,
-           r.sortkeys[1] AS sortkey1, coalesce(cardinality(r.sortkeys), 0) AS sortkey_num,
+           r.sortkeys[1] AS sortkey1, (SELECT max(a.atttypmod - 4) FROM pg_attribute a WHERE a.attrelid = c.oid
+               AND a.atttypid = 'varchar'::regtype AND NOT a.attisdropped)::int AS max_varchar,
+           r.encodings ->> r.sortkeys[1] AS sortkey1_enc, coalesce(cardinality(r.sortkeys), 0) AS sortkey_num,
            pg_total_relation_size(c.oid) / 1048576 AS size, greatest(c.reltuples, 0)::numeric(38, 0) AS tbl_rows,
+           -- what only Redshift's blocks and slices have
+           NULL::numeric(10, 4) AS pct_used, NULL::bigint AS empty, NULL::numeric(5, 2) AS unsorted,
+           NULL::numeric(5, 2) AS stats_off, NULL::numeric(19, 2) AS skew_sortkey1, NULL::numeric(19, 2) AS skew_rows,
            r.keys AS redshift_keys
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_catalog.redshift_tables r ON r.id = c.oid
@@ -309,6 +318,13 @@ CREATE VIEW pg_catalog.svv_redshift_columns AS SELECT * FROM pg_catalog.svv_all_
 CREATE VIEW pg_catalog.svv_external_schemas AS
     SELECT NULL::int AS esoid, NULL::int AS eskind, NULL::text AS schemaname, NULL::int AS esowner,
            NULL::text AS databasename, NULL::text AS esoptions WHERE false;
+CREATE VIEW pg_catalog.svv_external_columns AS
+    SELECT NULL::text AS redshift_database_name, NULL::text AS schemaname, NULL::text AS tablename,
+           NULL::text AS columnname, NULL::text AS external_type, NULL::int AS columnnum, NULL::int AS part_key,
+           NULL::text AS is_nullable WHERE false;
+-- A late-binding view is bound at once here: it is among the ordinary views, and none is left to be listed.
+CREATE FUNCTION pg_catalog.pg_get_late_binding_view_cols() RETURNS SETOF record LANGUAGE sql STABLE AS $$
+    SELECT NULL::name, NULL::name, NULL::name, NULL::varchar, NULL::int WHERE false $$;
 CREATE VIEW pg_catalog.svv_roles AS
     SELECT oid::int AS role_id, rolname::text AS role_name, NULL::text AS role_owner FROM pg_roles
     WHERE NOT rolcanlogin AND rolname NOT LIKE 'pg\_%';
@@ -319,7 +335,8 @@ CREATE VIEW pg_catalog.svv_user_grants AS
 CREATE VIEW pg_catalog.svv_user_info AS
     SELECT rolname::text AS user_name, oid::int AS user_id, rolcreatedb AS createdb, rolsuper AS superuser
     FROM pg_roles WHERE rolcanlogin AND rolname <> 'rdsdb';
-GRANT SELECT ON pg_catalog.pg_table_def, pg_catalog.svv_table_info, pg_catalog.svv_tables, pg_catalog.svv_columns,
+-- svv_table_info is for superusers, and for whom they grant it.
+GRANT SELECT ON pg_catalog.pg_table_def, pg_catalog.svv_external_columns, pg_catalog.svv_tables, pg_catalog.svv_columns,
     pg_catalog.svv_all_schemas, pg_catalog.svv_redshift_schemas, pg_catalog.svv_redshift_databases,
     pg_catalog.svv_all_tables, pg_catalog.svv_redshift_tables, pg_catalog.svv_all_columns,
     pg_catalog.svv_redshift_columns, pg_catalog.svv_external_schemas, pg_catalog.svv_roles,

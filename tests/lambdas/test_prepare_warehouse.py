@@ -31,6 +31,7 @@ FRESH = [
     "GRANT SELECT ON ALL TABLES IN SCHEMA staging, core TO ROLE transformer",
     "GRANT USAGE ON SCHEMA core, marts TO ROLE reader",
     "GRANT SELECT ON ALL TABLES IN SCHEMA core, marts TO ROLE reader",
+    "GRANT SELECT ON svv_table_info TO ROLE transformer",
     'CREATE USER "IAMR:mwaa-role" PASSWORD DISABLE',
     'GRANT ROLE loader TO "IAMR:mwaa-role"',
     'ALTER DEFAULT PRIVILEGES FOR USER "IAMR:mwaa-role" IN SCHEMA staging, core '
