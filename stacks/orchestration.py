@@ -194,6 +194,7 @@ class OrchestrationStack(PlatformStack):
                 "workgroup": warehouse.workgroup_name,
                 "database": warehouse.database_name,
                 "copy_role_arn": warehouse.copy_role.role_arn,
+                "unload_role_arn": warehouse.unload_role.role_arn,
             },
             "containers": {
                 "cluster": containers.cluster.cluster_name,
@@ -308,4 +309,6 @@ class OrchestrationStack(PlatformStack):
         }
         if settings.schedule is not None:
             options["refstack.schedule"] = settings.schedule
+        if settings.maintenance_schedule is not None:
+            options["refstack.maintenance_schedule"] = settings.maintenance_schedule
         return options

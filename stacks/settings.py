@@ -331,6 +331,8 @@ class Orchestration(Section):
     """
     schedule: str | None = None
     """Cron expression of the daily batch in UTC; without one the DAG runs when it is triggered."""
+    maintenance_schedule: str | None = None
+    """Cron expression of the warehouse's maintenance in UTC; without one it runs when it is triggered."""
     publication_lag_days: int = Field(default=75, ge=0)
     """How far the batch runs behind the calendar, because BTS publishes weeks late."""
     poll_seconds: int = Field(default=30, ge=1, le=300)

@@ -7,7 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_redshiftserverless as redshift
 from constructs import Construct
 
-from stacks.constructs.data_bucket import grant_read_objects
+from stacks.constructs.data_bucket import grant_read_objects, grant_write_objects
 from stacks.constructs.logs import PlatformLogGroup
 from stacks.constructs.stack import PlatformStack
 from stacks.lake import LakeStack
@@ -17,10 +17,12 @@ from stacks.settings import PROJECT, Settings
 
 AUDIT_LOGS = ("connectionlog", "useractivitylog", "userlog")
 PORT = 5439
+EXPORTS = "exports/"
+"""Where in the warehouse bucket UNLOAD may write."""
 
 
 class WarehouseStack(PlatformStack):
-    """Namespace, workgroup and the role that COPY reads the lake with.
+    """Namespace, workgroup, and the roles that COPY reads and UNLOAD writes the lake with.
 
     CloudFormation has no usage limits for Redshift Serverless: `prepare_warehouse` sets the settings' one.
     """
@@ -40,7 +42,22 @@ class WarehouseStack(PlatformStack):
         self.workgroup_name = settings.physical_name("warehouse")
         self.database_name = settings.warehouse.database
         self.admin_user_name = f"{PROJECT}_admin"
-        self.copy_role = self._copy_role(lake)
+        self.copy_role = self._role("CopyRole", "Redshift reads what is to be loaded")
+        grant_read_objects(
+            lake.warehouse,
+            self.copy_role,
+            reason="COPY loads any table of any run from the warehouse bucket.",
+        )
+        self.unload_role = self._role("UnloadRole", "Redshift writes what others read as files")
+        grant_write_objects(
+            lake.warehouse, self.unload_role, EXPORTS, reason="UNLOAD names its files by slice and part."
+        )
+        # ENCRYPTED AUTO asks which key the bucket has.
+        self.unload_role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["s3:GetEncryptionConfiguration"], resources=[lake.warehouse.bucket_arn]
+            )
+        )
         self.namespace = self._namespace(security)
         self.namespace_arn = self.namespace.attr_namespace_namespace_arn
         self.security_group = ec2.SecurityGroup(
@@ -50,27 +67,24 @@ class WarehouseStack(PlatformStack):
             description="Redshift: clients open their own way in",
             allow_all_outbound=False,
         )
-        # COPY reads S3 through the VPC's gateway endpoint, whose public addresses no narrower rule can name
-        # without a prefix list of one region.
-        self.security_group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "S3 for COPY")
+        # COPY and UNLOAD reach S3 through the VPC's gateway endpoint, whose public addresses no narrower rule
+        # can name without a prefix list of one region.
+        self.security_group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "S3 for COPY and UNLOAD")
         self.workgroup = self._workgroup(network)
         self.workgroup_arn = self.workgroup.attr_workgroup_workgroup_arn
         self.port = ec2.Port.tcp(PORT)
 
-    def _copy_role(self, lake: LakeStack) -> iam.Role:
-        role = iam.Role(
+    def _role(self, construct_id: str, description: str) -> iam.Role:
+        """A role that Redshift takes on for a statement that names it."""
+        return iam.Role(
             self,
-            "CopyRole",
-            description="Redshift reads what is to be loaded",
+            construct_id,
+            description=description,
             assumed_by=iam.CompositePrincipal(
                 iam.ServicePrincipal("redshift.amazonaws.com"),
                 iam.ServicePrincipal("redshift-serverless.amazonaws.com"),
             ),
         )
-        grant_read_objects(
-            lake.warehouse, role, reason="COPY loads any table of any run from the warehouse bucket."
-        )
-        return role
 
     def _namespace(self, security: SecurityStack) -> redshift.CfnNamespace:
         settings = self.settings
@@ -95,7 +109,7 @@ class WarehouseStack(PlatformStack):
             manage_admin_password=True,
             admin_password_secret_kms_key_id=security.data_key.key_id,
             kms_key_id=security.data_key.key_arn,
-            iam_roles=[self.copy_role.role_arn],
+            iam_roles=[self.copy_role.role_arn, self.unload_role.role_arn],
             default_iam_role_arn=self.copy_role.role_arn,
             log_exports=list(AUDIT_LOGS),
             # The second key of a deletion: without it the data stays, as a snapshot.

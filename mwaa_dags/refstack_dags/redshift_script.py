@@ -22,17 +22,17 @@ class RedshiftScriptOperator(RedshiftDataOperator):
     """A RedshiftDataOperator that takes one file of several statements.
 
     They go to the Data API as one batch, which it runs as one transaction. The file's templates see what the
-    task `plan_task_id` returned (`start`, `end`, `run_key`) beside Airflow's own names.
+    task `plan_task_id`, if there is one, returned (`start`, `end`, `run_key`) beside Airflow's own names.
     """
 
     sql: str | list[str]
 
-    def __init__(self, *, plan_task_id: str, **kwargs: Any) -> None:
+    def __init__(self, *, plan_task_id: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.plan_task_id = plan_task_id
 
     def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
-        plan = context["ti"].xcom_pull(task_ids=self.plan_task_id)
+        plan = context["ti"].xcom_pull(task_ids=self.plan_task_id) if self.plan_task_id else {}
         super().render_template_fields({**context, **plan}, jinja_env)
         assert isinstance(self.sql, str), "one file, as it was rendered"
         batch = statements(self.sql)

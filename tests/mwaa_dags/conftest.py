@@ -32,6 +32,7 @@ SETTINGS: dict[str, Any] = {
         "workgroup": "wg",
         "database": "refstack",
         "copy_role_arn": "arn:aws:iam::000000000000:role/copy",
+        "unload_role_arn": "arn:aws:iam::000000000000:role/unload",
     },
     "containers": {
         "cluster": "cluster",

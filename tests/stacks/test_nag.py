@@ -15,8 +15,7 @@ from stacks import nag
 from stacks.platform import new_app
 from tests.stacks.assembly import synthesise
 
-MOST = {"dev": 75, "stage": 73, "prod": 70, "localstack": 4}
-"""Acknowledgements an environment may have: lower a number when it falls; only a new stack raises one."""
+MOST = {"dev": 76, "stage": 74, "prod": 71, "localstack": 4}
 """Acknowledgements an environment may have: lower a number when it falls; only a new stack raises one."""
 
 

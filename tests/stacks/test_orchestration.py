@@ -47,7 +47,8 @@ def test_prod_scales_its_workers_and_runs_by_schedule() -> None:
 
     assert (properties["EnvironmentClass"], properties["MaxWorkers"]) == ("mw1.medium", 10)
     assert properties["AirflowConfigurationOptions"]["refstack.schedule"] == "0 6 * * *"
-    assert "refstack.schedule" not in environment()["AirflowConfigurationOptions"]
+    assert properties["AirflowConfigurationOptions"]["refstack.maintenance_schedule"] == "0 12 * * *"
+    assert not [name for name in environment()["AirflowConfigurationOptions"] if "schedule" in name]
 
 
 def test_it_stands_in_two_private_subnets_in_a_group_that_admits_itself() -> None:

@@ -50,24 +50,40 @@ def test_the_workgroup_comes_after_its_namespace_and_the_namespace_after_its_log
     }
 
 
-def test_copy_reads_the_warehouse_bucket_and_nothing_else() -> None:
-    assembly = synthesise_core()
-    (policy,) = assembly.resources("AWS::IAM::Policy", stack="Warehouse").values()
+def permissions(role: str) -> tuple[set[str], str]:
+    """Actions of a role, and its resources as text."""
+    policies = synthesise_core().resources("AWS::IAM::Policy", stack="Warehouse")
+    (policy,) = [found for name, found in policies.items() if role in name]
     statements = policy["Properties"]["PolicyDocument"]["Statement"]
     actions = {
         a for s in statements for a in ([s["Action"]] if isinstance(s["Action"], str) else s["Action"])
     }
-    resources = json.dumps([statement["Resource"] for statement in statements])
+    return actions, json.dumps([statement["Resource"] for statement in statements])
+
+
+def test_copy_reads_the_warehouse_bucket_and_nothing_else() -> None:
+    actions, resources = permissions("CopyRole")
 
     assert actions == {"s3:GetObject", "s3:GetBucketLocation", "s3:ListBucket", "kms:Decrypt"}
     assert "Warehouse" in resources
     assert not [zone for zone in ("Raw", "Curated", "Artifacts", "Logs") if zone in resources]
 
 
-def test_the_namespace_knows_the_copy_role() -> None:
-    namespace = synthesise_core().only(NAMESPACE, stack="Warehouse")
+def test_unload_writes_exports_and_reads_nothing() -> None:
+    actions, resources = permissions("UnloadRole")
 
-    assert namespace["IamRoles"] == [namespace["DefaultIamRoleArn"]]
+    assert "s3:GetObject" not in actions
+    assert {"s3:PutObject", "s3:DeleteObject", "s3:GetEncryptionConfiguration"} <= actions
+    assert "/exports/*" in resources
+    assert not [zone for zone in ("Raw", "Curated", "Artifacts", "Logs") if zone in resources]
+
+
+def test_the_namespace_knows_both_roles_and_takes_copys_by_default() -> None:
+    namespace = synthesise_core().only(NAMESPACE, stack="Warehouse")
+    copy, unload = map(str, namespace["IamRoles"])
+
+    assert "CopyRole" in copy
+    assert "UnloadRole" in unload
     assert "CopyRole" in str(namespace["DefaultIamRoleArn"])
 
 
