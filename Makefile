@@ -8,7 +8,7 @@ PYTHON := $(shell for p in python3.12 python3.11 python3; do \
 RUN := $(TOOLS)/main/bin/python -m local.cli
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status test lint synth deploy destroy fidelity
+.PHONY: help setup demo up down status spark-history test lint synth deploy destroy fidelity
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
@@ -28,6 +28,9 @@ down: setup ## stop the embedded AWS and everything that it started
 
 status: setup ## what runs, and where
 	@$(RUN) status
+
+spark-history: setup ## open Spark's UI on the event logs of the runs
+	@$(RUN) spark-history
 
 test: setup ## the whole offline suite
 	@$(RUN) test

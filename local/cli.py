@@ -15,6 +15,7 @@ from rich.console import Console
 from local import demo as demo_job
 from local import deploy as cdk
 from local import runtime
+from local import spark_history as history
 from local.errors import UserFacingError
 from local.layout import ROOT, home
 from local.toolchain import ToolchainError, tools
@@ -61,6 +62,15 @@ def status() -> None:
         console.print(f"{name:24} {state}")
     endpoints = home() / "endpoints.json"
     console.print(f"Addresses: {endpoints}" if endpoints.exists() else "The embedded AWS is not up.")
+
+
+@app.command()
+def spark_history() -> None:
+    """Serve Spark's UI over the event logs of the runs."""
+    address, found = history.start()
+    console.print(
+        f"{address} shows the {found} runs of Spark so far. Stop it with everything else: make down"
+    )
 
 
 @app.command()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from typing import Any
 
 import psycopg
 import pytest
+import requests
 
-from local import demo, pipeline, processes, runtime, summary, warehouse_client
+from local import demo, pipeline, processes, runtime, spark_history, summary, warehouse_client
 from local.toolchain import tools
 from tests.docs.sql_answers import questions
 from tests.e2e.sql_engines import ENGINES, create_redshift_views, on_postgresql
@@ -112,6 +114,17 @@ def test_spark_left_its_event_logs_in_the_log_bucket(platform: Platform, buckets
     listed = runtime.client("s3").list_objects_v2(Bucket=buckets["logs"])["Contents"]
     sizes = {found["Key"]: found["Size"] for found in listed if "spark-events/" in found["Key"]}
     assert len([key for key, size in sizes.items() if size > 0]) >= 3, sizes
+
+
+def test_the_history_server_shows_each_run_of_spark(platform: Platform) -> None:
+    address, found = spark_history.start()
+    shown: list[str] = []
+    deadline = time.monotonic() + 60
+    while len(shown) < found and time.monotonic() < deadline:
+        applications = requests.get(f"{address}/api/v1/applications", timeout=60).json()
+        shown = [application["name"] for application in applications]
+    processes.stop(spark_history.SERVER)
+    assert {"curate_flights", "build_dimensions", "build_facts"} <= set(shown)
 
 
 def test_every_job_called_as_its_own_deployed_role(platform: Platform) -> None:
