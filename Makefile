@@ -8,7 +8,7 @@ PYTHON := $(shell for p in python3.12 python3.11 python3; do \
 RUN := $(TOOLS)/main/bin/python -m local.cli
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status spark-history test lint synth deploy destroy fidelity
+.PHONY: help setup demo up down status spark-history test bench lint synth deploy destroy fidelity
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
@@ -34,6 +34,9 @@ spark-history: setup ## open Spark's UI on the event logs of the runs
 
 test: setup ## the whole offline suite
 	@$(RUN) test
+
+bench: setup ## benchmarks as ratios: the cost of a day with ten years of history, and more
+	@$(RUN) bench
 
 lint: setup ## ruff, mypy --strict, hadolint, cdk-nag, cfn-lint
 	@$(RUN) lint

@@ -114,6 +114,14 @@ def test() -> None:
 
 
 @app.command()
+def bench() -> None:
+    """Benchmarks on an embedded AWS of their own: the cost of a day, what Spark's techniques do."""
+    from bench.run import run  # Spark's Python, which no other command needs
+
+    raise typer.Exit(run(console))
+
+
+@app.command()
 def lint() -> None:
     """Ruff, mypy --strict, hadolint, then cdk-nag (in every synth) and cfn-lint on every environment."""
     checked = [name for name in PYTHON_TREES if (ROOT / name).exists()]
@@ -148,6 +156,7 @@ PYTHON_TREES = (
     "emr_steps",
     "mwaa_dags",
     "containers",
+    "bench",
     "local",
 )
 

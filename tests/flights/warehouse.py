@@ -3,44 +3,28 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import psycopg
 import pyarrow.parquet as pq
 import pytest
 
+from bench.warehouse import script
 from flights.schema import STAR
 from flights.tables import Table
 from local.engines import postgres, redshift
 
-SQL = Path(__file__).parents[2] / "mwaa_dags" / "sql"
 NAMESPACE, WORKGROUP, DATABASE, ADMIN, PASSWORD = "loads", "loads", "refstack", "boss", "Secret-1234"
 CONTEXT = {
     "cfg": {
         "buckets": {"warehouse": "refstack-warehouse"},
         "warehouse": {"copy_role_arn": "arn:aws:iam::000000000000:role/copy"},
     },
-    "start": "2013-01-01",
-    "end": "2013-01-31",
     "run_key": "manual_1",
 }
-
-
-def rendered(name: str, **context: str) -> str:
-    """The file as Airflow renders it: with a name that is not in the context it fails."""
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
-    template = environment.from_string((SQL / f"{name}.sql").read_text())
-    return template.render({**CONTEXT, **context})
-
-
-def statements(script: str) -> list[str]:
-    """The statements of one of our files, in which a line that ends with a semicolon ends one."""
-    return [part.strip() for part in re.split(r";$", script, flags=re.MULTILINE) if part.strip()]
 
 
 class Warehouse:
@@ -56,7 +40,7 @@ class Warehouse:
             for schema in ("staging", "core"):
                 session.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE".encode())
                 session.execute(f"CREATE SCHEMA {schema}".encode())
-            for statement in statements(rendered("create_tables")):
+            for statement in script("create_tables"):
                 session.execute(statement.encode())
 
     def session(self) -> closing[psycopg.Connection[Any]]:
@@ -74,7 +58,7 @@ class Warehouse:
 
     def load(self, table: Table, delivered: Iterable[tuple[Any, ...]], start: str, end: str) -> None:
         """Run load_<table>.sql in one transaction, with these rows in place of what COPY would find in S3."""
-        empty, copy, *rest = statements(rendered(f"load_{table.name}", start=start, end=end))
+        empty, copy, *rest = script(f"load_{table.name}", **CONTEXT, start=start, end=end)
         assert copy.startswith("COPY")
         with self.session() as session:
             session.execute(empty.encode())
