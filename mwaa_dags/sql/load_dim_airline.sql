@@ -1,9 +1,8 @@
 {#
-  Loads dim_airline (type 2) as the run delivered it, all versions of all airlines: versions that have not changed stay
-  as they are, others are replaced. Before that, each flight of a member whose versions have moved, because a
-  snapshot came late or an old one was corrected, gets the key of the version that is valid on its date, or -1.
-  EXCEPT and INTERSECT take two nulls as equal. The tasks that load dimensions of type 2 run one after the other, since both
-  write to the facts.
+  Loads dim_airline (type 2) as the run delivered it, with all versions of all airlines: versions that have not
+  changed stay as they are, others are replaced. Before that, flights of members whose versions have moved, because
+  a snapshot came late or was corrected, get the key of the version that is valid on their date, or -1. EXCEPT and
+  INTERSECT take two nulls as equal. Dimensions of type 2 are loaded one after the other: both write to the facts.
 #}
 DELETE FROM staging.dim_airline;
 
