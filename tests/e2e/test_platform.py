@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import time
 from typing import Any
@@ -116,8 +117,10 @@ def test_spark_left_its_event_logs_in_the_log_bucket(platform: Platform, buckets
     assert len([key for key, size in sizes.items() if size > 0]) >= 3, sizes
 
 
-def test_the_history_server_shows_each_run_of_spark(platform: Platform) -> None:
+def test_the_history_server_shows_each_run_of_spark_to_this_machine_only(platform: Platform) -> None:
     address, found = spark_history.start()
+    with socket.socket() as other:
+        assert other.connect_ex(("127.0.0.2", int(address.rpartition(":")[2]))) != 0
     shown: list[str] = []
     deadline = time.monotonic() + 60
     while len(shown) < found and time.monotonic() < deadline:
