@@ -38,6 +38,8 @@ def passed_roles(key: str, request: Request) -> Iterator[tuple[str, str]]:
         profile = iam._instance_profiles.get(request.params.get("JobFlowRole", ""), {})
         for name in profile.get("Roles", []):
             yield _role_arn(request, name), "ec2.amazonaws.com"
+    if (key, request.operation) == ("emr-serverless", "StartJobRun"):
+        yield request.params["executionRoleArn"], "emr-serverless.amazonaws.com"
 
     elif (key, request.operation) == ("ecs", "RunTask"):
         overrides = request.params.get("overrides", {})

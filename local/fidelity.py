@@ -40,6 +40,9 @@ NOT_COVERED: tuple[str, ...] = (
     "IAM: policies are evaluated and would-be denials recorded, but no call is refused. A service's own "
     "calls on behalf of a caller (KMS under S3, PassRole under EMR) are not evaluated. aws:SecureTransport "
     "counts as true: AWS' endpoints speak TLS, this one plain HTTP on the loopback address.",
+    "MSK: clients sign in by SASL/OAUTHBEARER with a signed request, as on AWS; the other mechanism of IAM, "
+    "AWS_MSK_IAM, SASL/SCRAM and mutual TLS are not there. Loopback clients may also come without TLS at the "
+    "address in endpoints.json. The controller is one process, not three.",
     "Quotas, prices, throttling and the time that AWS takes to create things.",
     f"Regions and accounts: one of each ({layout.REGION}, {layout.ACCOUNT}).",
 )
@@ -59,6 +62,7 @@ SERVICES: tuple[tuple[str, str, str], ...] = (
         "Spark jobs run on Apache Spark; crawlers and quality rules over the real objects",
     ),
     ("EMR", "real engine", "steps run on Apache Spark; clusters are described, no machine boots"),
+    ("EMR Serverless", "real engine", "job runs are Apache Spark programs, retried as their policy says"),
     ("RDS", "real engine", "an instance is a PostgreSQL server of its own"),
     ("Redshift Serverless", "real engine, other dialect", "PostgreSQL behind Redshift's protocol and COPY"),
     ("Redshift Data API", "real", "statements run on the workgroup's database as the caller's own user"),
@@ -75,7 +79,11 @@ SERVICES: tuple[tuple[str, str, str], ...] = (
         "commands do not run",
     ),
     ("MWAA", "real engine", "Apache Airflow of the environment's version with the deployed DAGs"),
-    ("MSK", "recorded", "control API only: no broker listens"),
+    (
+        "MSK",
+        "real engine",
+        "Apache Kafka of the cluster's version, TLS, IAM sign-in; each new action held against the policies",
+    ),
     ("EventBridge, SQS, SNS, DynamoDB, SSM, Secrets Manager", "emulated", "by ministack, in memory"),
     ("EC2 (VPC)", "recorded", "described as asked for; no network behind it"),
     ("KMS", "emulated", "keys, policies, rotation settings; encrypts on request only"),

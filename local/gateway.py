@@ -101,6 +101,7 @@ async def serve(app: Any) -> None:
     from hypercorn.config import Config  # type: ignore[import-not-found]
 
     from local import inspection
+    from local.services import kafka_identity
 
     config = Config()
     config.bind = [f"{layout.HOST}:{layout.gateway_port()}"]
@@ -124,6 +125,9 @@ async def serve(app: Any) -> None:
         elif path == inspection.PATH:
             [stack] = parse_qs(scope["query_string"].decode())["stack"]
             await _respond(send, *await asyncio.to_thread(inspection.answer, stack))
+        elif path == kafka_identity.PATH:
+            body = await _body(receive)
+            await _respond(send, *await asyncio.to_thread(kafka_identity.answer, body))
         else:
             raw_path.set(scope.get("raw_path", b"").decode("latin-1"))
             await app(scope, receive, send)
@@ -140,6 +144,16 @@ async def serve(app: Any) -> None:
     logging.shutdown()
     # Threads of jobs that still run would keep the interpreter waiting for them.
     os._exit(0)
+
+
+async def _body(receive: Any) -> bytes:
+    """The whole body of a request."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body
 
 
 async def _respond(send: Any, status: int, body: bytes) -> None:

@@ -132,6 +132,9 @@ def write_endpoints() -> dict[str, Any]:
         endpoints["airflow"] = json.loads(airflow.read_text())
     endpoints["database"] = _database()
     endpoints["warehouse"] = _warehouse()
+    kafka = home() / "kafka" / "endpoints.json"
+    if kafka.exists():
+        [endpoints["kafka"]] = json.loads(kafka.read_text())
     endpoints["env"] = environment()
     path = home() / "endpoints.json"
     path.touch(mode=0o600)

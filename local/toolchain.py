@@ -25,9 +25,21 @@ from local.layout import ROOT, tools_dir
 UV_VERSION = "0.13.9"
 CDK_CLI_VERSION = "2.1148.1"
 AIRFLOW_VERSION = "3.0.6"
-HADOOP_AWS = ("org.apache.hadoop", "hadoop-aws", "3.3.4")
+HADOOP_AWS = "org.apache.hadoop:hadoop-aws:3.3.4"
+KAFKA_VERSION = "3.8.1"
+KAFKA = (f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}", "org.slf4j:slf4j-reload4j:1.7.36")
+SPARK_PACKAGES = (
+    "org.apache.spark:spark-sql-kafka-0-10_2.12:3.5.7",
+    "org.apache.spark:spark-avro_2.12:3.5.7",
+    "software.amazon.msk:aws-msk-iam-auth:2.3.2",
+)
+"""What a streaming job names in --packages: the same coordinates here and on EMR."""
+PART_OF_SPARK = ("org.apache.hadoop", "org.scala-lang", "com.fasterxml.jackson.core", "io.netty", "org.slf4j")
+"""Groups of which Spark has its own jars."""
 SUPPORTED_PYTHONS = ((3, 11), (3, 12))
 LOCKS = ROOT / "local" / "locks"
+BROKER_SOURCES = ROOT / "local" / "engines" / "kafka_broker"
+"""Java sources of what a broker asks the embedded AWS: who a client is, what it may do."""
 DAGS = ROOT / "mwaa_dags"
 IMAGE_LOCKS = tuple(sorted((ROOT / "containers").glob("*/requirements.txt")))
 """What the container images install."""
@@ -93,6 +105,16 @@ class Tools:
     def spark_jars(self) -> list[Path]:
         """Jars that let Spark read and write S3."""
         return sorted((self.root / "jars").glob("*.jar"))
+
+    @property
+    def spark_package_jars(self) -> list[Path]:
+        """Jars of SPARK_PACKAGES, and what those need beyond Spark's own."""
+        return sorted((self.root / "spark-packages").glob("*.jar"))
+
+    @property
+    def kafka_class_path(self) -> str:
+        """Class path of a Kafka broker, with our part of it in front."""
+        return f"{self.root / 'kafka-classes'}:{self.root / 'kafka'}/*"
 
     def _main_package(self, name: str) -> Path:
         found = sorted((self.root / "main" / "lib").glob(f"python3.*/site-packages/{name}"))
@@ -194,25 +216,63 @@ def _install_cdk() -> None:
 
 
 def _install_jars() -> None:
-    group, artifact, version = HADOOP_AWS
-    folder = tools_dir() / "jars"
-    java = tools().java_home / "bin" / "java"
+    _fetch_jars("jars", HADOOP_AWS)
+
+
+def _install_spark_packages() -> None:
+    _fetch_jars("spark-packages", *SPARK_PACKAGES, without=PART_OF_SPARK)
+
+
+def _install_kafka() -> None:
+    _fetch_jars("kafka", *KAFKA)
+    target = tools_dir() / "kafka-classes"
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    compiler, clients = f"{tools().spark_home}/jars/*", tools_dir() / "kafka"
+    # Janino, which Spark brings along, compiles Java without a JDK.
+    _run(
+        [
+            *(tools().java_home / "bin" / "java", "-cp", f"{compiler}:{clients}/*"),
+            *("org.codehaus.commons.compiler.samples.CompilerDemo", "-d", target),
+            *("-classpath", ":".join(str(jar) for jar in sorted(clients.glob("kafka-clients-*.jar")))),
+            *sorted(BROKER_SOURCES.glob("*.java")),
+        ],
+        "compile the brokers' part that speaks to the embedded AWS",
+    )
+
+
+def _fetch_jars(name: str, *coordinates: str, without: Iterable[str] = ()) -> None:
+    """Put Maven artifacts (group:artifact:version) and what they need into the folder `name` of the tools."""
+    folder, scratch = tools_dir() / name, tools_dir() / f"ivy-{name}"
+    shutil.rmtree(folder, ignore_errors=True)
+    scratch.mkdir(parents=True, exist_ok=True)
+    wanted = [coordinate.split(":") for coordinate in coordinates]
+    module = scratch / "ivy.xml"
+    module.write_text(
+        '<ivy-module version="2.0"><info organisation="refstack" module="tools"/><dependencies>'
+        + "".join(
+            f'<dependency org="{group}" name="{artifact}" rev="{version}" conf="*->default"/>'
+            for group, artifact, version in wanted
+        )
+        + "".join(f'<exclude org="{group}"/>' for group in without)
+        + "</dependencies></ivy-module>"
+    )
     certificates = Path("/etc/ssl/certs/java/cacerts")
     trust = [f"-Djavax.net.ssl.trustStore={certificates}"] if certificates.exists() else []
     _run(
         [
-            java,
+            tools().java_home / "bin" / "java",
             *trust,
             *("-cp", f"{tools().spark_home}/jars/*", "org.apache.ivy.Main"),
-            *("-cache", tools_dir() / "ivy"),
-            *("-dependency", group, artifact, version, "-confs", "default"),
+            *("-cache", scratch, "-ivy", module, "-confs", "default"),
             *("-retrieve", f"{folder}/[artifact]-[revision].[ext]"),
         ],
-        f"fetch {artifact} {version} and what it needs",
+        f"fetch {', '.join(coordinates)} and what they need",
     )
-    if not tools().spark_jars:
-        raise ToolchainError(f"{artifact} {version} was not found in the Maven repositories of this machine")
-    shutil.rmtree(tools_dir() / "ivy", ignore_errors=True)
+    missing = [name for _, name, version in wanted if not (folder / f"{name}-{version}.jar").exists()]
+    if missing:
+        raise ToolchainError(f"{', '.join(missing)} was not found in the Maven repositories of this machine")
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _install_classes() -> None:
@@ -241,11 +301,19 @@ COMPONENTS: dict[str, Component] = {
     ),
     "images": Component("what the container images install", _install_images, IMAGE_LOCKS),
     "cdk": Component("the CDK CLI", _install_cdk, (CDK_CLI_VERSION,)),
-    "jars": Component("Spark's S3 connector (280 MB)", _install_jars, HADOOP_AWS),
+    "jars": Component("Spark's S3 connector (280 MB)", _install_jars, tuple(HADOOP_AWS.split(":"))),
+    "spark-packages": Component(
+        "Spark's Kafka connector", _install_spark_packages, (*SPARK_PACKAGES, *PART_OF_SPARK)
+    ),
+    "kafka": Component(
+        f"Apache Kafka {KAFKA_VERSION}",
+        _install_kafka,
+        (*KAFKA, *sorted(BROKER_SOURCES.glob("*.java"))),
+    ),
     "classes": Component(
         "an archive of Spark's classes, which makes every start of Spark faster",
         _install_classes,
-        (LOCKS / "main.txt", *HADOOP_AWS),
+        (LOCKS / "main.txt", *HADOOP_AWS.split(":")),
     ),
 }
 

@@ -243,6 +243,8 @@ class Streaming(Section):
     """Storage of each broker."""
     retention_hours: int = Field(default=72, ge=1)
     """How long a topic keeps its records unless the topic says otherwise."""
+    partitions: int = Field(default=4, ge=1, le=100)
+    """Partitions of the topic of flight events: the most consumers of one group that share it."""
 
 
 class Containers(Section):

@@ -1,9 +1,10 @@
-"""The event stream: MSK, provisioned or serverless, for IAM clients over TLS only."""
+"""The event stream: MSK, provisioned or serverless, for IAM clients over TLS only, and its topics."""
 
 from __future__ import annotations
 
-from aws_cdk import Token
+from aws_cdk import Fn, Token
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_msk as msk
 from constructs import Construct
 
@@ -15,6 +16,8 @@ from stacks.security import SecurityStack
 from stacks.settings import Settings
 
 IAM_PORT = 9098
+EVENTS, DEAD_LETTERS, ALERTS = "flight-events", "flight-events-dead-letter", "flight-alerts"
+"""Topics: what flights do; what could not be read of it, with the reason; airports that run late."""
 
 
 class StreamingStack(PlatformStack):
@@ -45,6 +48,66 @@ class StreamingStack(PlatformStack):
             self.cluster_arn = self._serverless(subnets).attr_arn
         else:
             self.cluster_arn = self._provisioned(subnets, security).attr_arn
+            # MSK makes topics on provisioned clusters only; on serverless ones a client makes them.
+            self._topic("Events", EVENTS, settings.streaming.partitions)
+            self._topic("DeadLetters", DEAD_LETTERS, 1)
+            self._topic("Alerts", ALERTS, 1)
+
+    def grant_produce(self, role: iam.Role, *topics: str) -> None:
+        """Let `role` connect and write to topics, idempotently."""
+        self._grant(role, "kafka-cluster:WriteDataIdempotently", resources=[self.cluster_arn])
+        self._grant(
+            role,
+            "kafka-cluster:DescribeTopic",
+            "kafka-cluster:WriteData",
+            resources=[self._arn("topic", topic) for topic in topics],
+        )
+
+    def grant_consume(self, role: iam.Role, *topics: str, groups: tuple[str, ...] = ()) -> None:
+        """Let `role` connect and read topics, as a member of consumer groups by name."""
+        self._grant(
+            role,
+            "kafka-cluster:DescribeTopic",
+            "kafka-cluster:ReadData",
+            resources=[self._arn("topic", topic) for topic in topics],
+        )
+        if groups:
+            self._grant(
+                role,
+                "kafka-cluster:AlterGroup",
+                "kafka-cluster:DescribeGroup",
+                resources=[self._arn("group", group) for group in groups],
+            )
+
+    def _grant(self, role: iam.Role, *actions: str, resources: list[str]) -> None:
+        connect = iam.PolicyStatement(
+            actions=["kafka-cluster:Connect", "kafka-cluster:DescribeCluster"], resources=[self.cluster_arn]
+        )
+        role.add_to_policy(connect)
+        role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=resources))
+
+    def _arn(self, kind: str, name: str) -> str:
+        """ARN of a topic or a group: the cluster's, with the kind in its place and the name behind it."""
+        region, account, path = (Fn.select(index, Fn.split(":", self.cluster_arn)) for index in (3, 4, 5))
+        cluster, unique = (Fn.select(index, Fn.split("/", path)) for index in (1, 2))
+        return f"arn:{self.partition}:kafka:{region}:{account}:{kind}/{cluster}/{unique}/{name}"
+
+    def _topic(self, construct_id: str, name: str, partitions: int) -> None:
+        streaming = self.settings.streaming
+        settings = {
+            "cleanup.policy": "delete",
+            "retention.ms": str(streaming.retention_hours * 3_600_000),
+        }
+        topic = msk.CfnTopic(
+            self,
+            construct_id,
+            cluster_arn=self.cluster_arn,
+            topic_name=name,
+            partition_count=partitions,
+            replication_factor=streaming.availability_zones,
+            configs=Fn.base64("".join(f"{key}={value}\n" for key, value in settings.items())),
+        )
+        topic.apply_removal_policy(removal_policy(self.settings))
 
     def _serverless(self, subnets: list[str]) -> msk.CfnServerlessCluster:
         cluster = msk.CfnServerlessCluster(

@@ -12,9 +12,11 @@ import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import certifi
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
 from local.layout import HOST, home
@@ -33,6 +35,31 @@ def server_context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     return context
+
+
+def java_trust_store() -> Path:
+    """Public authorities and the certificates to trust here, as one PKCS #12 file without password."""
+    path = home() / "certificates" / "trust.p12"
+    if not path.exists():
+        listed = "".join(
+            Path(file).read_text()
+            for file in (ssl.get_default_verify_paths().cafile, certifi.where())
+            if file and Path(file).exists() and Path(file) != bundle()
+        )
+        trusted = x509.load_pem_x509_certificates((listed + bundle().read_text()).encode())
+        unique = {one.fingerprint(hashes.SHA256()): one for one in trusted}
+        entries = [
+            pkcs12.PKCS12Certificate(one, fingerprint.hex().encode()) for fingerprint, one in unique.items()
+        ]
+        partial = path.with_suffix(".partial")
+        partial.write_bytes(pkcs12.serialize_java_truststore(entries, serialization.NoEncryption()))
+        partial.replace(path)
+    return path
+
+
+def server_files() -> tuple[Path, Path]:
+    """Certificate and private key of a server on the loopback address, as PEM files."""
+    return _files()
 
 
 def _files() -> tuple[Path, Path]:

@@ -23,9 +23,11 @@ from local.engines.spark_properties import LOG4J, LOG4J_FILE, REDACTED, command,
 from local.engines.spark_submit import Submission, read_properties
 from local.layout import log_file
 from local.services.clients import client, role_environment
+from local.toolchain import SPARK_PACKAGES, tools
 
 SLOTS = int(os.environ.get("REFSTACK_SPARK_SLOTS", "1"))
 POLL_SECONDS = 0.1
+EXTRA_CLASS_PATH = "spark.driver.extraClassPath"
 SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 _slots = threading.BoundedSemaphore(SLOTS)
@@ -49,6 +51,8 @@ class Job:
     environment: Mapping[str, str] = field(default_factory=dict)
     event_log: str | None = None
     timeout_seconds: float | None = None
+    waits_for_turn: bool = True
+    """Whether the program counts among SLOTS."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ def run(job: Job, cancelled: threading.Event, on_start: Callable[[], None] = lam
         (job.folder / name).mkdir(parents=True, exist_ok=True)
     stdout.touch()
     stderr.touch()
-    while not _slots.acquire(timeout=POLL_SECONDS):
+    while job.waits_for_turn and not _slots.acquire(timeout=POLL_SECONDS):
         if cancelled.is_set():
             return Outcome(None, stdout, stderr, cancelled=True)
     try:
@@ -95,7 +99,8 @@ def run(job: Job, cancelled: threading.Event, on_start: Callable[[], None] = lam
             outcome = Outcome(1, stdout, stderr, time.monotonic() - started)
         return outcome
     finally:
-        _slots.release()
+        if job.waits_for_turn:
+            _slots.release()
         for name in ("inputs", "tmp", "events", "spark-warehouse"):
             shutil.rmtree(job.folder / name, ignore_errors=True)
 
@@ -112,8 +117,14 @@ def _submit(job: Job, cancelled: threading.Event, stdout: Path, stderr: Path) ->
         fetched = [str(_fetch(job, uri)) for uri in getattr(submission, option)]
         if fetched:
             options += [f"--{option.replace('_', '-')}", ",".join(fetched)]
-    if submission.packages:
-        options += ["--packages", ",".join(submission.packages)]
+    provided = [package for package in submission.packages if package in SPARK_PACKAGES]
+    if provided:
+        # The tools have them: what is asked for, without asking a repository at each start.
+        jars = [*filter(None, [asked.get(EXTRA_CLASS_PATH)]), *map(str, tools().spark_package_jars)]
+        asked[EXTRA_CLASS_PATH] = ":".join(jars)
+    elsewhere = [package for package in submission.packages if package not in provided]
+    if elsewhere:
+        options += ["--packages", ",".join(elsewhere)]
     if submission.main_class is not None:
         options += ["--class", submission.main_class]
     (job.folder / LOG4J_FILE).write_text(LOG4J)

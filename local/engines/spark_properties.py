@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
+from local.engines import certificates
 from local.layout import HOST, REGION, gateway_url, tools_dir
 from local.toolchain import tools
 
@@ -118,6 +119,7 @@ def command(asked: Mapping[str, str], folder: Path, *, archive: bool = True) -> 
         *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED_PACKAGES),
         "--add-opens=java.security.jgss/sun.security.krb5=ALL-UNNAMED",
         "-Djdk.reflect.useDirectMethodHandle=false",
+        f"-Djavax.net.ssl.trustStore={certificates.java_trust_store()}",
     ]
     if archive and class_archive().exists():
         options += [

@@ -1,18 +1,20 @@
-"""MSK: clusters, serverless clusters, configurations, topics; record-only until a broker serves them."""
+"""MSK: clusters, serverless clusters, configurations, topics."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from local.resources.provisioner import Context, Created, Properties, ResourceType, call, resource_type
 from local.services.clients import client
+
+READY_SECONDS = 90
 
 
 @resource_type("AWS::MSK::Configuration")
 class Configuration(ResourceType):
     """A configuration; a change of its properties or description is a new revision."""
 
-    record_only = True
     create_only = frozenset({"Name", "KafkaVersionsList"})
 
     def create(self, props: Properties, context: Context) -> Created:
@@ -71,7 +73,6 @@ class Configuration(ResourceType):
 class Cluster(ResourceType):
     """A provisioned cluster."""
 
-    record_only = True
     create_only = frozenset({"ClusterName"})
 
     def create(self, props: Properties, context: Context) -> Created:
@@ -83,6 +84,7 @@ class Cluster(ResourceType):
             "Tags": props.get("Tags", {}),
         }
         arn = call("kafka", "create_cluster_v2", wanted)["ClusterArn"]
+        _wait(arn)
         return Created(arn, {"Arn": arn})
 
     def update(self, physical_id: str, old: Properties, new: Properties, context: Context) -> Created:
@@ -91,6 +93,7 @@ class Cluster(ResourceType):
         for method, params in _cluster_changes(old, new):
             version = self.describe(physical_id)["CurrentVersion"]
             call("kafka", method, {"ClusterArn": physical_id, "CurrentVersion": version, **params})
+            _wait(physical_id)
         gone = sorted(set(old.get("Tags", {})) - set(new.get("Tags", {})))
         if gone:
             client("kafka").untag_resource(ResourceArn=physical_id, TagKeys=gone)
@@ -110,6 +113,19 @@ class Cluster(ResourceType):
             "Revision": software.get("ConfigurationRevision"),
         }
         return {**found, **details, **software, "ConfigurationInfo": configuration}
+
+
+def _wait(arn: str) -> None:
+    """Wait until the cluster is ACTIVE. RuntimeError when it fails, TimeoutError."""
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        found = client("kafka").describe_cluster_v2(ClusterArn=arn)["ClusterInfo"]
+        if found["State"] == "ACTIVE":
+            return
+        if found["State"] == "FAILED":
+            raise RuntimeError(found.get("StateInfo", {}).get("Message", f"{arn} failed"))
+        time.sleep(0.1)
+    raise TimeoutError(f"{arn} did not become ACTIVE in {READY_SECONDS} s")
 
 
 def _cluster_changes(old: Properties, new: Properties) -> list[tuple[str, dict[str, Any]]]:
@@ -145,8 +161,6 @@ def _cluster_changes(old: Properties, new: Properties) -> list[tuple[str, dict[s
 class ServerlessCluster(ResourceType):
     """A serverless cluster; apart from its tags, every change replaces it."""
 
-    record_only = True
-
     def create(self, props: Properties, context: Context) -> Created:
         wanted = {
             "ClusterName": props["ClusterName"],
@@ -160,6 +174,7 @@ class ServerlessCluster(ResourceType):
             "Tags": props.get("Tags", {}),
         }
         arn = call("kafka", "create_cluster_v2", wanted)["ClusterArn"]
+        _wait(arn)
         return Created(arn, {"Arn": arn})
 
     def delete(self, physical_id: str, props: Properties, context: Context) -> None:
@@ -174,7 +189,6 @@ class ServerlessCluster(ResourceType):
 class Topic(ResourceType):
     """A topic of a provisioned cluster."""
 
-    record_only = True
     create_only = frozenset({"ClusterArn", "TopicName", "ReplicationFactor"})
 
     def create(self, props: Properties, context: Context) -> Created:
@@ -193,4 +207,5 @@ class Topic(ResourceType):
 
     def describe(self, physical_id: str) -> dict[str, Any]:
         cluster, _, name = physical_id.replace(":topic/", ":cluster/").rpartition("/")
-        return dict(client("kafka").describe_topic(ClusterArn=cluster, TopicName=name))
+        found = client("kafka").describe_topic(ClusterArn=cluster, TopicName=name)
+        return {**found, "ClusterArn": cluster}

@@ -1,8 +1,4 @@
-"""MSK's control API: clusters, v1 and v2. No broker stands behind it yet.
-
-Clusters are ACTIVE at once and described as they were asked for; their bootstrap addresses are shaped as MSK
-shapes them, but nothing listens there.
-"""
+"""MSK's control API: clusters, v1 and v2, described as they were asked for; Apache Kafka runs behind them."""
 
 from __future__ import annotations
 
@@ -11,12 +7,18 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+from local.engines import kafka
+from local.services import kafka_brokers
 from local.services.service import Request, Service, ServiceError
 
 service = Service("kafka", validation_error="BadRequestException")
 
 _clusters = service.state("clusters")
-topics = service.state("topics")
+BOOTSTRAP = {
+    kafka.IAM: "BootstrapBrokerStringSaslIam",
+    kafka.TLS: "BootstrapBrokerStringTls",
+    kafka.PLAINTEXT: "BootstrapBrokerString",
+}
 
 _VERSIONS = ("3.6.0", "3.7.x", "3.7.x.kraft", "3.8.x", "3.8.x.kraft", "3.9.x", "3.9.x.kraft", "4.0.x.kraft")
 
@@ -68,11 +70,10 @@ def list_clusters(request: Request) -> dict[str, Any]:
 
 @service.operation("DeleteCluster")
 def delete_cluster(request: Request) -> dict[str, Any]:
-    """Forget a cluster and its topics."""
+    """Stop a cluster and delete what it holds."""
     cluster = cluster_of(request)
+    kafka_brokers.drop(cluster)
     del _clusters[cluster["arn"]]
-    for arn in [arn for arn, topic in topics.items() if topic["cluster"] == cluster["arn"]]:
-        del topics[arn]
     return {"ClusterArn": cluster["arn"], "State": "DELETING"}
 
 
@@ -80,31 +81,10 @@ def delete_cluster(request: Request) -> dict[str, Any]:
 def get_bootstrap_brokers(request: Request) -> dict[str, Any]:
     """Addresses of a cluster's brokers, for the ways to authenticate that it has."""
     cluster = cluster_of(request)
-    host = f"boot-{cluster['arn'].rpartition('/')[2][:8]}"
-    if cluster["kind"] == "SERVERLESS":
-        return {
-            "BootstrapBrokerStringSaslIam": f"{host}.c1.kafka-serverless.{request.region}.amazonaws.com:9098"
-        }
-    details = cluster["details"]
-    domain = f"{cluster['name']}.{host[5:]}.c1.kafka.{request.region}.amazonaws.com"
-    authentication = details.get("ClientAuthentication", {})
-    transit = details.get("EncryptionInfo", {}).get("EncryptionInTransit", {}).get("ClientBroker", "TLS")
-
-    def brokers(port: int) -> str:
-        return ",".join(f"b-{n + 1}.{domain}:{port}" for n in range(details["NumberOfBrokerNodes"]))
-
-    answer = {}
-    if authentication.get("Sasl", {}).get("Iam", {}).get("Enabled"):
-        answer["BootstrapBrokerStringSaslIam"] = brokers(9098)
-    if authentication.get("Sasl", {}).get("Scram", {}).get("Enabled"):
-        answer["BootstrapBrokerStringSaslScram"] = brokers(9096)
-    open_to_all = authentication.get("Unauthenticated", {}).get("Enabled", not authentication)
-    if open_to_all or authentication.get("Tls", {}).get("Enabled"):
-        if transit in ("TLS", "TLS_PLAINTEXT"):
-            answer["BootstrapBrokerStringTls"] = brokers(9094)
-        if transit in ("PLAINTEXT", "TLS_PLAINTEXT"):
-            answer["BootstrapBrokerString"] = brokers(9092)
-    return answer
+    if cluster["state"] == "CREATING":
+        raise _bad_request("The cluster is being created", "clusterArn")
+    engine = kafka_brokers.engine_of(cluster)
+    return {BOOTSTRAP[listener]: engine.bootstrap(listener) for listener in engine.listeners}
 
 
 @service.operation("ListNodes")
@@ -142,8 +122,10 @@ def _updates(*members: str) -> Any:
             if member in request.params:
                 cluster["details"][member] = request.params[member]
         cluster["version"] = _version()
-        operation = f"{cluster['arn'].replace(':cluster/', ':cluster-operation/')}/{uuid.uuid4()}"
-        return {"ClusterArn": cluster["arn"], "ClusterOperationArn": operation}
+        kafka_brokers.check(cluster["kind"], cluster["details"])
+        cluster["state"] = "UPDATING"
+        kafka_brokers.provision(cluster)
+        return _operation(cluster)
 
     return update
 
@@ -159,6 +141,15 @@ def update_broker_count(request: Request) -> dict[str, Any]:
     cluster = cluster_of(request)
     cluster["details"]["NumberOfBrokerNodes"] = request.params["TargetNumberOfBrokerNodes"]
     return dict(_updates()(request))
+
+
+@service.operation("RebootBroker")
+def reboot_broker(request: Request) -> dict[str, Any]:
+    """Stop one broker and start it again."""
+    cluster = cluster_of(request)
+    [broker] = request.params["BrokerIds"]
+    kafka_brokers.reboot(cluster, int(broker))
+    return dict(_operation(cluster))
 
 
 @service.operation("UpdateBrokerType")
@@ -211,21 +202,29 @@ def _create(request: Request, kind: str, details: dict[str, Any]) -> dict[str, A
     name = request.params["ClusterName"]
     if any(cluster["name"] == name for cluster in _clusters.values()):
         raise ServiceError("ConflictException", f"A cluster {name} exists", InvalidParameter="clusterName")
+    kafka_brokers.check(kind, details)
     arn = f"arn:aws:kafka:{request.region}:{request.account}:cluster/{name}/{uuid.uuid4()}-1"
     _clusters[arn] = {
         "arn": arn,
         "name": name,
         "kind": kind,
+        "state": "CREATING",
         "created": datetime.now(UTC),
         "version": _version(),
         "tags": dict(request.params.get("Tags", {})),
         "details": json.loads(json.dumps(details)),
     }
+    kafka_brokers.provision(_clusters[arn])
     return dict(_clusters[arn])
 
 
+def _operation(cluster: dict[str, Any]) -> dict[str, Any]:
+    operation = f"{cluster['arn'].replace(':cluster/', ':cluster-operation/')}/{uuid.uuid4()}"
+    return {"ClusterArn": cluster["arn"], "ClusterOperationArn": operation}
+
+
 def _named(cluster: dict[str, Any]) -> dict[str, Any]:
-    return {"ClusterArn": cluster["arn"], "ClusterName": cluster["name"], "State": "ACTIVE"}
+    return {"ClusterArn": cluster["arn"], "ClusterName": cluster["name"], "State": cluster["state"]}
 
 
 def _info_v2(cluster: dict[str, Any]) -> dict[str, Any]:
@@ -233,6 +232,7 @@ def _info_v2(cluster: dict[str, Any]) -> dict[str, Any]:
     return {
         **_named(cluster),
         "ClusterType": cluster["kind"],
+        **({"StateInfo": {"Message": cluster["state_message"]}} if "state_message" in cluster else {}),
         "CreationTime": cluster["created"],
         "CurrentVersion": cluster["version"],
         "Tags": cluster["tags"],
@@ -283,6 +283,12 @@ def _tagged(request: Request) -> dict[str, str]:
         raise ServiceError("NotFoundException", f"{arn} does not exist")
     found: dict[str, str] = _clusters[arn]["tags"]
     return found
+
+
+@service.on_restore
+def restore() -> None:
+    """Start the brokers of an earlier gateway again."""
+    kafka_brokers.restore(_clusters)
 
 
 def _version() -> str:

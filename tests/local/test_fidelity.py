@@ -100,6 +100,7 @@ CHANGES = {
     "AWS::Logs::LogGroup": set_to(RetentionInDays=3),
     "AWS::MSK::Cluster": set_to(EnhancedMonitoring="PER_BROKER"),
     "AWS::MSK::Configuration": set_to(Description="Changed"),
+    "AWS::MSK::Topic": set_to(PartitionCount=5),
     "AWS::MWAA::Environment": tagged,
     "AWS::RDS::DBInstance": set_to(BackupRetentionPeriod=3),
     "AWS::RDS::DBParameterGroup": tagged,

@@ -1,15 +1,26 @@
-"""MSK's control API: clusters of both kinds, their configurations and topics."""
+"""MSK: its control API, and the Apache Kafka behind it, reached as clients reach it on AWS."""
 
 from __future__ import annotations
 
+import base64
+import json
 import uuid
 
 import pytest
 from botocore.exceptions import ClientError
+from confluent_kafka import KafkaException, Producer
 
-from local.layout import REGION
+from local import processes
+from tests.local.kafka_clients import endpoint, eventually, iam, read, send
 
-pytestmark = pytest.mark.gateway
+pytestmark = [pytest.mark.gateway, pytest.mark.timeout(240)]
+
+PROVISIONED = {
+    "BrokerNodeGroupInfo": {"ClientSubnets": ["subnet-1", "subnet-2"], "InstanceType": "kafka.t3.small"},
+    "ClientAuthentication": {"Sasl": {"Iam": {"Enabled": True}}, "Unauthenticated": {"Enabled": False}},
+    "KafkaVersion": "3.8.x",
+    "NumberOfBrokerNodes": 2,
+}
 
 
 @pytest.fixture(scope="module")
@@ -17,27 +28,72 @@ def kafka(gateway):
     return gateway.client("kafka")
 
 
-@pytest.fixture
-def cluster(kafka):
-    """A provisioned cluster with IAM authentication and two brokers."""
-    answer = kafka.create_cluster_v2(
-        ClusterName=f"stream-{uuid.uuid4().hex[:8]}",
-        Tags={"a": "b"},
-        Provisioned={
-            "BrokerNodeGroupInfo": {
-                "ClientSubnets": ["subnet-1", "subnet-2"],
-                "InstanceType": "kafka.t3.small",
-            },
-            "ClientAuthentication": {
-                "Sasl": {"Iam": {"Enabled": True}},
-                "Unauthenticated": {"Enabled": False},
-            },
-            "KafkaVersion": "3.8.x",
-            "NumberOfBrokerNodes": 2,
-        },
+def active(kafka, arn):
+    return eventually(
+        lambda: kafka.describe_cluster_v2(ClusterArn=arn)["ClusterInfo"]["State"] == "ACTIVE", 60
     )
-    yield answer["ClusterArn"]
-    kafka.delete_cluster(ClusterArn=answer["ClusterArn"])
+
+
+@pytest.fixture(scope="module")
+def cluster(kafka):
+    """A provisioned cluster with IAM authentication, two brokers and a configuration."""
+    configuration = kafka.create_configuration(
+        Name="stream",
+        KafkaVersions=["3.8.x"],
+        ServerProperties=b"auto.create.topics.enable=false\nlog.retention.hours=7\nmin.insync.replicas=1\n",
+    )
+    chosen = {"Arn": configuration["Arn"], "Revision": 1}
+    answer = kafka.create_cluster_v2(
+        ClusterName="stream", Tags={"a": "b"}, Provisioned={**PROVISIONED, "ConfigurationInfo": chosen}
+    )
+    active(kafka, answer["ClusterArn"])
+    return answer["ClusterArn"]
+
+
+@pytest.fixture
+def topic(kafka, cluster):
+    """A topic of two partitions, each on both brokers."""
+    name = f"flights-{uuid.uuid4().hex[:6]}"
+    kafka.create_topic(ClusterArn=cluster, TopicName=name, PartitionCount=2, ReplicationFactor=2)
+    return name
+
+
+@pytest.fixture(scope="module")
+def role(gateway, cluster):
+    """Credentials of a role that may write, and read, one topic only."""
+    iam_client = gateway.client("iam")
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+    arn = iam_client.create_role(RoleName="streamer", AssumeRolePolicyDocument=json.dumps(trust))["Role"][
+        "Arn"
+    ]
+    allowed = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": ["kafka-cluster:Connect", "kafka-cluster:WriteDataIdempotently"],
+                "Resource": cluster,
+            },
+            {
+                "Effect": "Allow",
+                "Action": ["kafka-cluster:WriteData", "kafka-cluster:DescribeTopic"],
+                "Resource": f"{cluster.replace(':cluster/', ':topic/')}/allowed",
+            },
+        ],
+    }
+    iam_client.put_role_policy(RoleName="streamer", PolicyName="kafka", PolicyDocument=json.dumps(allowed))
+    return gateway.client("sts").assume_role(RoleArn=arn, RoleSessionName="tests")["Credentials"]
+
+
+@pytest.fixture
+def own(gateway):
+    """Settings of the person's own client."""
+    return {"bootstrap.servers": endpoint(gateway.home)["bootstrap"]}
 
 
 def test_a_cluster_is_listed_and_described_as_it_was_made(kafka, cluster):
@@ -54,33 +110,22 @@ def test_brokers_are_named_for_the_ways_to_authenticate_only(kafka, cluster):
     brokers = kafka.get_bootstrap_brokers(ClusterArn=cluster)
     brokers.pop("ResponseMetadata")
     assert list(brokers) == ["BootstrapBrokerStringSaslIam"]
-    assert [one.rpartition(":")[2] for one in brokers["BootstrapBrokerStringSaslIam"].split(",")] == [
-        "9098",
-        "9098",
-    ]
-    assert len(kafka.list_nodes(ClusterArn=cluster)["NodeInfoList"]) == 2
+    addresses = brokers["BootstrapBrokerStringSaslIam"].split(",")
+    assert len(addresses) == len(kafka.list_nodes(ClusterArn=cluster)["NodeInfoList"]) == 2
+    assert all(processes.listening(int(address.rpartition(":")[2])) for address in addresses)
 
 
-def test_a_serverless_cluster_has_iam_only(kafka):
-    made = kafka.create_cluster_v2(
-        ClusterName="serverless",
-        Serverless={
-            "VpcConfigs": [{"SubnetIds": ["subnet-1"]}],
-            "ClientAuthentication": {"Sasl": {"Iam": {"Enabled": True}}},
-        },
-    )
-    assert made["ClusterType"] == "SERVERLESS"
-    assert "BootstrapBrokerStringSaslIam" in kafka.get_bootstrap_brokers(ClusterArn=made["ClusterArn"])
-
-
-def test_an_update_needs_the_current_version(kafka, cluster):
-    with pytest.raises(kafka.exceptions.BadRequestException):
-        kafka.update_monitoring(ClusterArn=cluster, CurrentVersion="K0", EnhancedMonitoring="PER_BROKER")
-    version = kafka.describe_cluster_v2(ClusterArn=cluster)["ClusterInfo"]["CurrentVersion"]
-    kafka.update_monitoring(ClusterArn=cluster, CurrentVersion=version, EnhancedMonitoring="PER_BROKER")
-    described = kafka.describe_cluster_v2(ClusterArn=cluster)["ClusterInfo"]
-    assert described["Provisioned"]["EnhancedMonitoring"] == "PER_BROKER"
-    assert described["CurrentVersion"] != version
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"KafkaVersion": "3.6.0"},
+        {"ClientAuthentication": {"Sasl": {"Scram": {"Enabled": True}}}},
+        {"ClientAuthentication": {"Tls": {"Enabled": True}}},
+    ],
+)
+def test_what_no_broker_here_can_do_is_refused(kafka, change):
+    with pytest.raises(kafka.exceptions.BadRequestException, match="is not"):
+        kafka.create_cluster_v2(ClusterName="refused", Provisioned={**PROVISIONED, **change})
 
 
 def test_a_configuration_has_revisions(kafka):
@@ -96,13 +141,121 @@ def test_a_configuration_has_revisions(kafka):
     assert kafka.describe_configuration(Arn=made["Arn"])["LatestRevision"]["Revision"] == 2
 
 
-def test_topics_belong_to_their_cluster(kafka, cluster):
-    kafka.create_topic(ClusterArn=cluster, TopicName="flights", PartitionCount=2, ReplicationFactor=2)
-    assert kafka.describe_topic(ClusterArn=cluster, TopicName="flights")["PartitionCount"] == 2
+def test_a_topic_is_what_the_brokers_have(kafka, cluster):
+    configs = base64.b64encode(b"cleanup.policy=compact\nretention.ms=1000\n").decode()
+    kafka.create_topic(
+        ClusterArn=cluster, TopicName="kept", PartitionCount=1, ReplicationFactor=2, Configs=configs
+    )
+    kafka.update_topic(ClusterArn=cluster, TopicName="kept", PartitionCount=3)
+    found = eventually(
+        lambda: (
+            (described := kafka.describe_topic(ClusterArn=cluster, TopicName="kept"))["PartitionCount"] == 3
+            and described
+        )
+    )
+    assert (found["ReplicationFactor"], found["Configs"]) == (2, configs)
+    changed = base64.b64encode(b"retention.ms=2000\n").decode()
+    kafka.update_topic(ClusterArn=cluster, TopicName="kept", Configs=changed)
+    assert kafka.describe_topic(ClusterArn=cluster, TopicName="kept")["Configs"] == changed
     with pytest.raises(ClientError, match="TopicExists"):
-        kafka.create_topic(ClusterArn=cluster, TopicName="flights", PartitionCount=2, ReplicationFactor=2)
-
-
-def test_what_does_not_exist_is_not_found(kafka):
+        kafka.create_topic(ClusterArn=cluster, TopicName="kept", PartitionCount=2, ReplicationFactor=2)
+    kafka.delete_topic(ClusterArn=cluster, TopicName="kept")
     with pytest.raises(kafka.exceptions.NotFoundException):
-        kafka.describe_cluster_v2(ClusterArn=f"arn:aws:kafka:{REGION}:000000000000:cluster/none/1")
+        kafka.describe_topic(ClusterArn=cluster, TopicName="kept")
+
+
+def test_more_replicas_than_brokers_are_refused_by_kafka(kafka, cluster):
+    with pytest.raises(kafka.exceptions.BadRequestException, match="eplication"):
+        kafka.create_topic(ClusterArn=cluster, TopicName="wide", PartitionCount=1, ReplicationFactor=3)
+
+
+def test_the_brokers_run_the_deployed_configuration(gateway, cluster, own):
+    text = next(gateway.home.glob("kafka/*/1/server.properties")).read_text()
+    assert "log.retention.hours=7\n" in text
+    assert (
+        Producer(own).list_topics("nobody-made-this", timeout=5).topics["nobody-made-this"].error is not None
+    )
+
+
+def test_a_stock_client_without_settings_reads_from_the_endpoint(kafka, cluster, topic, own):
+    from kafka import KafkaConsumer
+
+    send(own, topic, [b"1", b"2", b"3"], key=b"one flight")
+    consumer = KafkaConsumer(
+        topic,
+        bootstrap_servers=own["bootstrap.servers"].split(","),
+        auto_offset_reset="earliest",
+        consumer_timeout_ms=5000,
+    )
+    assert [next(consumer).value for _ in range(3)] == [b"1", b"2", b"3"]
+    consumer.close()
+
+
+def test_a_client_signs_in_by_iam_over_tls_and_is_held_against_its_policies(gateway, kafka, cluster, role):
+    kafka.create_topic(ClusterArn=cluster, TopicName="allowed", PartitionCount=1, ReplicationFactor=2)
+    bootstrap = kafka.get_bootstrap_brokers(ClusterArn=cluster)["BootstrapBrokerStringSaslIam"]
+    settings = iam(bootstrap, endpoint(gateway.home)["ca"], role)
+    send(settings, "allowed", [b"mine"])
+    denials = gateway.home / "would_deny.jsonl"
+    assert "kafka-cluster" not in denials.read_text()
+    assert read(settings, "allowed", 1, group="unnamed") == [b"mine"]
+    denied = [json.loads(line) for line in denials.read_text().splitlines()]
+    assert {entry["action"] for entry in denied} >= {"kafka-cluster:ReadData", "kafka-cluster:AlterGroup"}
+    calls = [json.loads(line) for line in (gateway.home / "callers.jsonl").read_text().splitlines()]
+    connected = {call["caller"] for call in calls if call["operation"] == "Connect"}
+    assert any("assumed-role/streamer/" in caller for caller in connected)
+
+
+def test_a_wrong_signature_does_not_get_in(gateway, kafka, cluster, role):
+    bootstrap = kafka.get_bootstrap_brokers(ClusterArn=cluster)["BootstrapBrokerStringSaslIam"]
+    forged = {**role, "SecretAccessKey": "A" * 40}
+    producer = Producer(iam(bootstrap, endpoint(gateway.home)["ca"], forged))
+    with pytest.raises(KafkaException):
+        producer.list_topics(timeout=4)
+
+
+def test_a_client_that_does_not_trust_the_authority_does_not_connect(kafka, cluster, role):
+    import certifi
+
+    bootstrap = kafka.get_bootstrap_brokers(ClusterArn=cluster)["BootstrapBrokerStringSaslIam"]
+    producer = Producer(iam(bootstrap, certifi.where(), role))
+    with pytest.raises(KafkaException):
+        producer.list_topics(timeout=3)
+
+
+def test_records_outlive_the_reboot_of_each_broker(kafka, cluster, topic, own):
+    send(own, topic, [b"before"], key=b"k")
+    for broker in ("1", "2"):
+        kafka.reboot_broker(ClusterArn=cluster, BrokerIds=[broker])
+        # One broker is down: the other one leads and takes records.
+        send(own, topic, [f"during {broker}".encode()], key=b"k")
+        active(kafka, cluster)
+    assert read(own, topic, 3, group="after") == [b"before", b"during 1", b"during 2"]
+
+
+def test_an_update_needs_the_current_version_and_restarts_with_new_settings(gateway, kafka, cluster):
+    with pytest.raises(kafka.exceptions.BadRequestException):
+        kafka.update_monitoring(ClusterArn=cluster, CurrentVersion="K0", EnhancedMonitoring="PER_BROKER")
+    described = kafka.describe_cluster_v2(ClusterArn=cluster)["ClusterInfo"]
+    kafka.update_monitoring(
+        ClusterArn=cluster, CurrentVersion=described["CurrentVersion"], EnhancedMonitoring="PER_BROKER"
+    )
+    active(kafka, cluster)
+    described = kafka.describe_cluster_v2(ClusterArn=cluster)["ClusterInfo"]
+    assert described["Provisioned"]["EnhancedMonitoring"] == "PER_BROKER"
+    arn = described["Provisioned"]["CurrentBrokerSoftwareInfo"]["ConfigurationArn"]
+    kafka.update_configuration(Arn=arn, ServerProperties=b"log.retention.hours=9\n")
+    kafka.update_cluster_configuration(
+        ClusterArn=cluster,
+        CurrentVersion=described["CurrentVersion"],
+        ConfigurationInfo={"Arn": arn, "Revision": 2},
+    )
+    active(kafka, cluster)
+    assert "log.retention.hours=9\n" in next(gateway.home.glob("kafka/*/2/server.properties")).read_text()
+
+
+def test_a_deleted_cluster_leaves_no_process(kafka, cluster, gateway):
+    kafka.delete_cluster(ClusterArn=cluster)
+    assert not [name for name in processes.names() if name.startswith("kafka-")]
+    with pytest.raises(kafka.exceptions.NotFoundException):
+        kafka.describe_cluster_v2(ClusterArn=cluster)

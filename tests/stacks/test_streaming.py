@@ -67,6 +67,19 @@ def test_broker_logs_go_to_a_group_of_ours() -> None:
     assert group["LogGroupName"] == "/aws/vendedlogs/msk/refstack-dev-streaming"
 
 
+def test_topics_have_a_replica_in_each_zone() -> None:
+    assembly = synthesise_core(streaming__partitions="6")
+    topics = {
+        topic["Properties"]["TopicName"]: (
+            topic["Properties"]["PartitionCount"],
+            topic["Properties"]["ReplicationFactor"],
+        )
+        for topic in assembly.resources("AWS::MSK::Topic").values()
+    }
+
+    assert topics == {"flight-events": (6, 2), "flight-events-dead-letter": (1, 2), "flight-alerts": (1, 2)}
+
+
 def test_a_serverless_cluster_takes_iam_clients_only() -> None:
     assembly = synthesise_core(streaming__kind="serverless")
     cluster = assembly.only(SERVERLESS, stack="Streaming")
