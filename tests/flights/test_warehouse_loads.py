@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -15,6 +16,7 @@ from flights.schema import (
     FACT_FLIGHT,
     FACT_FLIGHT_LIFECYCLE,
 )
+from flights.tables import Table
 from tests.flights.warehouse import Warehouse, warehouse, warehouse_server
 
 __all__ = ["warehouse", "warehouse_server"]
@@ -25,7 +27,7 @@ START, END = "2013-12-31", "2013-12-31"
 
 
 def version(
-    key: int, tail_number: str, valid_from: date, valid_to: date, seats: int | None = 55
+    key: int, tail_number: str | None, valid_from: date, valid_to: date, seats: int | None = 55
 ) -> tuple[Any, ...]:
     values = {
         "aircraft_key": key,
@@ -38,38 +40,38 @@ def version(
     return tuple(values.get(name) for name in DIM_AIRCRAFT.names)
 
 
-def flights(warehouse: Warehouse, *rows: tuple[int, date, str | None, int]) -> None:
-    """Plant facts of (flight_key, flight_date, tail_number, aircraft_key)."""
-    defaults = {
-        "date_key": 0,
-        "airline_key": 7,
-        "origin_airport_key": -1,
-        "dest_airport_key": -1,
-        "weather_key": -1,
-        "carrier": "UA",
-        "flight_number": 1,
-        "origin": "EWR",
-        "dest": "IAH",
-        "sched_dep_time": 1,
-        "sched_arr_time": 2,
-        "cancelled": False,
-        "diverted": False,
-        "distance_miles": 1,
-        "status": "scheduled",
-        "loaded_at": LONG_AGO,
-    }
+DEFAULTS = {
+    "date_key": 0,
+    "airline_key": 7,
+    "origin_airport_key": -1,
+    "dest_airport_key": -1,
+    "weather_key": -1,
+    "carrier": "UA",
+    "flight_number": 1,
+    "origin": "EWR",
+    "dest": "IAH",
+    "sched_dep_time": 1,
+    "sched_arr_time": 2,
+    "cancelled": False,
+    "diverted": False,
+    "distance_miles": 1,
+    "status": "scheduled",
+    "loaded_at": LONG_AGO,
+}
+OWN = ("flight_key", "flight_date", "tail_number", "aircraft_key")
+Flight = tuple[int, date, str | None, int]
+
+
+def fact(columns: Iterable[str], flight: Flight) -> tuple[Any, ...]:
+    """A row of a fact for a flight of (flight_key, flight_date, tail_number, aircraft_key)."""
+    values = {**DEFAULTS, **dict(zip(OWN, flight, strict=True))}
+    return tuple(values.get(name) for name in columns)
+
+
+def flights(warehouse: Warehouse, *planted: Flight) -> None:
     for table in (FACT_FLIGHT, FACT_FLIGHT_LIFECYCLE):
         columns = (*table.names, "loaded_at")
-        planted = []
-        for key, day, tail_number, aircraft_key in rows:
-            own = {
-                "flight_key": key,
-                "flight_date": day,
-                "tail_number": tail_number,
-                "aircraft_key": aircraft_key,
-            }
-            planted.append(tuple({**defaults, **own}.get(name) for name in columns))
-        warehouse.put(f"core.{table.name}", columns, planted)
+        warehouse.put(f"core.{table.name}", columns, [fact(columns, flight) for flight in planted])
 
 
 def keys(warehouse: Warehouse) -> dict[int, int]:
@@ -92,13 +94,7 @@ def written(warehouse: Warehouse, table: str, key: str) -> set[int]:
 def loaded(warehouse: Warehouse) -> Warehouse:
     """Two aircraft, one of which changed in July, an unknown member, and flights of before and after."""
     columns = (*DIM_AIRCRAFT.names, "loaded_at")
-    versions = [
-        version(1, "N1", BEGINNING, JULY),
-        version(2, "N1", JULY, END_OF_TIME, seats=60),
-        version(3, "N2", BEGINNING, END_OF_TIME, seats=None),
-        version(-1, None, BEGINNING, END_OF_TIME, seats=None),  # type: ignore[arg-type]
-    ]
-    warehouse.put("core.dim_aircraft", columns, [(*row, LONG_AGO) for row in versions])
+    warehouse.put("core.dim_aircraft", columns, [(*row, LONG_AGO) for row in (*N1, *N2, UNKNOWN)])
     flights(
         warehouse,
         *((11, JANUARY, "N1", 1), (12, APRIL, "N1", 1), (13, JULY, "N1", 2)),
@@ -108,7 +104,7 @@ def loaded(warehouse: Warehouse) -> Warehouse:
     return warehouse
 
 
-UNKNOWN = version(-1, None, BEGINNING, END_OF_TIME, seats=None)  # type: ignore[arg-type]
+UNKNOWN = version(-1, None, BEGINNING, END_OF_TIME, seats=None)
 N1 = [version(1, "N1", BEGINNING, JULY), version(2, "N1", JULY, END_OF_TIME, seats=60)]
 N2 = [version(3, "N2", BEGINNING, END_OF_TIME, seats=None)]
 
@@ -181,3 +177,14 @@ def test_airlines_are_re_keyed_by_carrier(loaded: Warehouse) -> None:
     for table in ("fact_flight", "fact_flight_lifecycle"):
         found = loaded.rows(f"SELECT flight_key, airline_key FROM core.{table} ORDER BY 1")
         assert found == [(11, 7), (12, 8), (13, 8), (21, 7), (22, 8), (31, 8), (32, 8)]
+
+
+@pytest.mark.parametrize("table", [FACT_FLIGHT, FACT_FLIGHT_LIFECYCLE], ids=lambda table: table.name)
+def test_a_late_correction_restates_exactly_its_day(loaded: Warehouse, table: Table) -> None:
+    corrected = [fact(table.names, (key, APRIL, "N2", 3)) for key in (41, 42)]
+
+    loaded.load(table, corrected, f"{APRIL}", f"{APRIL}")
+
+    assert written(loaded, table.name, "flight_key") == {41, 42}
+    kept = {11, 13, 21, 22, 31, 32}
+    assert {row[0] for row in loaded.rows(f"SELECT flight_key FROM core.{table.name}")} == {41, 42} | kept
