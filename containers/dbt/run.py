@@ -122,13 +122,16 @@ class Dbt:
 
 def build(dbt: Dbt, select: Sequence[str]) -> Iterator[Any]:
     """Run the commands, each only if the one before has not failed; the results of their nodes."""
-    commands = [["source", "freshness"], ["build", *(["--select", *select] if select else [])]]
-    for command in commands:
+    chosen = ["--select", *select] if select else []
+    # Exposures are documented, there is nothing to build.
+    for command in (["source", "freshness"], ["build", "--exclude-resource-type", "exposure", *chosen]):
         results = dbt.run(*command).result.results
         yield from results
         if any(_failed(result) for result in results):
             return
-    dbt.run("docs", "generate", "--no-compile", "--static")
+    catalog = dbt.run("docs", "generate", "--no-compile", "--static")
+    if not catalog.success:
+        raise RunError(f"dbt docs failed: {_reason(' '.join(catalog.result.errors or ()))}")
 
 
 def rules(results: Iterable[Any], run_key: str) -> Iterator[Rule]:

@@ -20,6 +20,7 @@ select *
 from versions
 where valid_from >= valid_to
     or next_from < valid_to
-    or is_current <> (valid_to = date '9999-12-31')
+    or (is_current and valid_to <> date '9999-12-31')
+    or (not is_current and valid_to = date '9999-12-31')
 
 {% endtest %}
