@@ -20,6 +20,7 @@ from airflow.providers.amazon.aws.sensors.emr import EmrStepSensor
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.sdk import DAG, Param, TaskGroup, task
 from refstack_dags import date_range, row_accounting
+from refstack_dags.container import ContainerOperator
 from refstack_dags.redshift_script import RedshiftScriptOperator
 from refstack_dags.settings import Limits, cfg
 
@@ -39,7 +40,9 @@ DOC = """
 3. **Transform**: one transient EMR cluster builds the dimensions, then the facts. It is terminated whatever
    happens to its steps.
 4. **Warehouse**: each table is copied into its staging table and merged, in one transaction a table.
-5. **Check**: raw rows = curated rows + rejects, curated rows = fact rows; else the run fails and says where.
+5. **Marts**: dbt builds the marts from the star and tests them, in a container; a failed test ends the run
+   and is named.
+6. **Check**: raw rows = curated rows + rejects, curated rows = fact rows; else the run fails and says where.
 
 | parameter | meaning |
 |---|---|
@@ -275,6 +278,17 @@ with DAG(
         load = {name: redshift_script(f"load_{name}", f"Load {name}") for name in (*DIMENSIONS, *FACTS)}
         count_rows = redshift_script("count_rows", "Count rows", return_sql_result=True)
 
+        dbt_build = ContainerOperator(
+            task_id="dbt_build",
+            task_display_name="Marts and their tests (dbt on Fargate)",
+            container="dbt",
+            arguments=[
+                *("--run-key", plan["run_key"]),
+                *("--start", plan["start"]),
+                *("--end", plan["end"]),
+            ],
+        )
+
         prepare >> create_tables >> list(load.values())
         built["build_dimensions"] >> [load[name] for name in DIMENSIONS]
         # Those of type 2 re-key facts: one after the other, and before the run's own facts come.
@@ -284,6 +298,7 @@ with DAG(
         [load[name] for name in DIMENSIONS] >> load["fact_flight_lifecycle"]
         load["fact_flight"] >> load["fact_airport_daily"]
         [load["fact_flight_lifecycle"], load["fact_airport_daily"]] >> count_rows
+        list(load.values()) >> dbt_build
 
     raw_objects >> curate >> create_cluster
     snapshots >> create_cluster

@@ -172,6 +172,19 @@ def test_glue_gets_the_range_and_the_run(flights_batch: dict[str, Any]) -> None:
     }
 
 
+def test_dbt_builds_the_marts_after_every_load(flights_batch: dict[str, Any]) -> None:
+    task_id = "warehouse.dbt_build"
+
+    assert "EcsRunTaskOperator" in task(flights_batch, task_id)["bases"]
+    assert {f"warehouse.{load}" for load in LOADS} <= ancestors(flights_batch, task_id)
+    assert task(flights_batch, task_id)["limits"]["waiter_delay"] == 7
+    assert task(flights_batch, task_id)["rendered"]["arguments"] == [
+        *("--run-key", "manual__1"),
+        *("--start", "2013-01-30"),
+        *("--end", "2013-02-02"),
+    ]
+
+
 def test_emr_gets_both_steps_in_one_submission(flights_batch: dict[str, Any]) -> None:
     rendered = task(flights_batch, "transform.submit_steps")["rendered"]
 
