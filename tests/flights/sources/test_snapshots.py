@@ -271,18 +271,25 @@ def test_another_table_of_carriers_is_a_sentence(source, answer, impatient, text
 
 
 REAL_SIZE = """
-import gzip, io, resource, sys
+import sys
+from datetime import date
+from pathlib import Path
 from flights.sources.faa import AIRCRAFT
 from flights.sources.snapshots import _collected
-from datetime import date
+
+def peak():
+    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) // 1024
+
+before = peak()
 with open(sys.argv[1], "rb") as body:
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     snapshot = _collected(AIRCRAFT, date(2013, 1, 1), AIRCRAFT.records("url", body), "url")
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(snapshot.content.rows, (after - before) // 1024)
+print(snapshot.content.rows, peak() - before)
 """
+"""Peak memory in MB that reading a registry adds. Not by getrusage: its maximum includes the parent's."""
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from /proc")
 def test_a_registry_of_real_size_needs_little_memory(tmp_path):
     path = tmp_path / "ReleasableAircraft.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
@@ -302,4 +309,4 @@ def test_a_registry_of_real_size_needs_little_memory(tmp_path):
 
     count, megabytes = map(int, done.stdout.split())
     assert count == 300_000
-    assert megabytes < 100
+    assert 10 < megabytes < 64
