@@ -5,11 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import os
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -23,9 +20,9 @@ from moto import mock_aws
 from containers.etl.__main__ import main
 from containers.etl.transform import UNKNOWN_ORIGIN, operational_flights, plausible_weather
 from flights.schema import CURATED_FLIGHTS
-from local import processes
 from local.engines import postgres
 from local.replay.__main__ import WEATHER_PATH, ReplayServer
+from tests.containers.engines import postgres_server, replay_server
 
 ZONES = pd.DataFrame({"airport": ["EWR", "JFK"], "time_zone": ["America/New_York"] * 2})
 ARROW = {"string": pa.string(), "int": pa.int32(), "boolean": pa.bool_(), "date": pa.date32()}
@@ -62,26 +59,14 @@ def table(*rows: dict[str, Any]) -> pa.Table:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgres.Server]:
-    saved = os.environ.get("REFSTACK_HOME")
-    os.environ["REFSTACK_HOME"] = str(tmp_path_factory.mktemp("postgres"))
-    Path(os.environ["REFSTACK_HOME"]).parent.chmod(0o755)
-    yield postgres.create("etl", owner="admin")
-    processes.stop_all()
-    if saved is None:
-        del os.environ["REFSTACK_HOME"]
-    else:
-        os.environ["REFSTACK_HOME"] = saved
+    with postgres_server("etl", tmp_path_factory.mktemp("postgres")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
 def replay() -> Iterator[ReplayServer]:
-    running = ReplayServer(0)
-    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield running
-    running.shutdown()
-    thread.join()
-    running.server_close()
+    with replay_server() as running:
+        yield running
 
 
 @pytest.fixture

@@ -8,12 +8,10 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import threading
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -25,10 +23,9 @@ from containers.etl.transform import operational_flights, plausible_weather
 from flights.sources.airports import airports
 from flights.sources.open_meteo import weather_of_period
 from flights.sources.period import Period
-from local import processes
-from local.engines import postgres
 from local.replay import nycflights13
-from local.replay.__main__ import WEATHER_PATH, ReplayServer
+from local.replay.__main__ import WEATHER_PATH
+from tests.containers.engines import postgres_server, replay_server
 from tests.docs.sql_answers import PAGE, put, questions, shown, table, text
 
 YEAR = Period(date(2013, 1, 1), date(2013, 12, 31))
@@ -65,15 +62,8 @@ def flights() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def weather() -> pd.DataFrame:
-    server = ReplayServer(0)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        objects = weather_of_period(server.url + WEATHER_PATH, YEAR, airports(["EWR", "JFK", "LGA"]))
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with replay_server() as running:
+        objects = weather_of_period(running.url + WEATHER_PATH, YEAR, airports(["EWR", "JFK", "LGA"]))
     lines = [
         {"weather_date": day, **json.loads(line)}
         for day, raw in zip(YEAR.days(), objects, strict=True)
@@ -87,11 +77,8 @@ def database(
     flights: pd.DataFrame, weather: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[psycopg.Connection[Any]]:
     """The operational store, as the container loads it, and a connection that sees its schema."""
-    saved = os.environ.get("REFSTACK_HOME")
-    os.environ["REFSTACK_HOME"] = str(tmp_path_factory.mktemp("postgres"))
-    Path(os.environ["REFSTACK_HOME"]).parent.chmod(0o755)
-    server = postgres.create("questions", owner="admin")
-    with server.connect() as connection:
+    home = tmp_path_factory.mktemp("postgres")
+    with postgres_server("questions", home) as server, server.connect() as connection:
         loader = Loader(connection)
         loader.create_schema()
         listed = pd.DataFrame(nycflights13.rows("airports")).rename(
@@ -113,11 +100,6 @@ def database(
         loader.analyze()
         connection.execute("SET search_path TO operations")
         yield connection
-    processes.stop_all()
-    if saved is None:
-        del os.environ["REFSTACK_HOME"]
-    else:
-        os.environ["REFSTACK_HOME"] = saved
 
 
 def answer(database: psycopg.Connection[Any], name: str) -> list[dict[str, Any]]:
