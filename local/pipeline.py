@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from local import runtime, summary
@@ -121,15 +122,17 @@ def execute(run: Run, progress: Progress, dag_id: str = DAG_ID) -> dict[str, Any
     return await_end(run, progress, dag_id)
 
 
-def announce(day: str, objects: int = 2) -> None:
-    """Put objects that announce a day (ISO) into the raw bucket, as whoever delivers that day would.
+def announce(day: str, times: int = 1) -> None:
+    """Put the notices of a day (ISO), one a data set, into the raw bucket, as whoever delivers it would.
 
     Returns when the run that their arrival starts is there. Raises UserFacingError when none comes of it.
     """
     bucket = summary.deployment()["buckets"]["raw"]
-    for part in range(1, objects + 1):
-        body = json.dumps({"day": day, "part": part, "of": objects}).encode()
-        runtime.client("s3").put_object(Bucket=bucket, Key=f"arrivals/date={day}/part-{part}.json", Body=body)
+    for data_set in ("flights", "weather") * times:
+        notice = f"day,data_set,announced_at\n{day},{data_set},{datetime.now(UTC):%Y-%m-%d %H:%M:%S}\n"
+        runtime.client("s3").put_object(
+            Bucket=bucket, Key=f"arrivals/date={day}/{data_set}.csv", Body=notice.encode()
+        )
     mwaa = runtime.client("mwaa")
     deadline = time.monotonic() + ARRIVAL_SECONDS
     while time.monotonic() < deadline:
@@ -177,8 +180,8 @@ def task_instances(run_id: str, dag_id: str = DAG_ID) -> list[dict[str, Any]]:
 def point_sources_to(url: str) -> None:
     """Make the ingestion read the replay at `url` instead of the live sources.
 
-    The sources' addresses are SSM parameters that the functions read at run time, so the deployed templates
-    stay those of AWS.
+    The sources' addresses are SSM parameters that the functions read at run time, and a connection that the
+    DAGs read, so the deployed templates stay those of AWS.
     """
     ssm = runtime.client("ssm")
     pages = ssm.get_paginator("describe_parameters").paginate()
@@ -188,6 +191,12 @@ def point_sources_to(url: str) -> None:
             if source:
                 path = SOURCE_PATHS[source.group(1)]
                 ssm.put_parameter(Name=parameter["Name"], Value=url + path, Overwrite=True)
+    connection = {"conn_type": "http", "host": url + SOURCE_PATHS["flights"]}
+    secrets = runtime.client("secretsmanager")
+    for page in secrets.get_paginator("list_secrets").paginate():
+        for secret in page["SecretList"]:
+            if secret["Name"].endswith("/connections/flights_source"):
+                secrets.put_secret_value(SecretId=secret["ARN"], SecretString=json.dumps(connection))
 
 
 def _names(tasks: Iterable[dict[str, Any]]) -> list[str]:

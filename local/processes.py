@@ -95,6 +95,13 @@ def stop(name: str, *, timeout: float = STOP_TIMEOUT_SECONDS) -> None:
     _record(name).unlink(missing_ok=True)
 
 
+def end_group(name: str) -> None:
+    """Kill what a process called `name`, itself gone, has left of its process group."""
+    record = _record(name)
+    if record.exists() and find(name) is None:
+        _signal_group(json.loads(record.read_text())["pid"], signal.SIGKILL)
+
+
 def stop_all() -> list[str]:
     """Stop every recorded process, the last started first; return their names."""
     stopped = names()

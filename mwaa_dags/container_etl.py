@@ -9,6 +9,7 @@ from airflow.sdk import DAG, Param
 from refstack_dags import date_range
 from refstack_dags.container import ContainerOperator
 from refstack_dags.settings import cfg
+from refstack_dags.task_defaults import DEFAULT_ARGS
 
 DOC = """
 ### Flights and weather into the operational store
@@ -46,15 +47,7 @@ with DAG(
     is_paused_upon_creation=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=6),
-    default_args={
-        "owner": "data-platform",
-        # No Airflow connection: tasks call AWS as the environment's execution role.
-        "aws_conn_id": None,
-        "retry_delay": timedelta(seconds=20),
-        "retry_exponential_backoff": True,
-        "max_retry_delay": timedelta(minutes=10),
-        "execution_timeout": timedelta(hours=3),
-    },
+    default_args=DEFAULT_ARGS,
     user_defined_macros={"days_of_run": days_of_run},
     params={
         "start": Param(None, type=["null", "string"], format="date", title="First day"),

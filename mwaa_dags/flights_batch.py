@@ -8,7 +8,6 @@ from typing import Any
 
 from airflow.configuration import conf
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-from airflow.providers.amazon.aws.hooks.ssm import SsmHook
 from airflow.providers.amazon.aws.operators.emr import (
     EmrAddStepsOperator,
     EmrCreateJobFlowOperator,
@@ -21,8 +20,10 @@ from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.sdk import DAG, Param, TaskGroup, task
 from refstack_dags import date_range, row_accounting
 from refstack_dags.container import ContainerOperator
+from refstack_dags.emr import cluster_request, spark_step
 from refstack_dags.redshift_script import RedshiftScriptOperator
 from refstack_dags.settings import Limits, cfg
+from refstack_dags.task_defaults import DEFAULT_ARGS
 
 DIMENSIONS = ("dim_date", "dim_airline", "dim_airport", "dim_aircraft", "dim_weather")
 FACTS = ("fact_flight", "fact_flight_lifecycle", "fact_airport_daily")
@@ -52,39 +53,6 @@ DOC = """
 A run of many days equals the daily runs of the same days; running days again changes nothing. Names, poll
 intervals and timeouts come from the Airflow variable `refstack`.
 """
-
-DEFAULT_ARGS = {
-    "owner": "data-platform",
-    # No Airflow connection: tasks call AWS as the environment's execution role.
-    "aws_conn_id": None,
-    # The number of retries is the environment's option core.default_task_retries.
-    "retry_delay": timedelta(seconds=20),
-    "retry_exponential_backoff": True,
-    "max_retry_delay": timedelta(minutes=10),
-    # The last resort. The deployment's own, shorter limits are set when a task starts, see Limits.
-    "execution_timeout": timedelta(hours=3),
-}
-
-
-def spark_step(name: str, arguments: list[Any]) -> dict[str, Any]:
-    """An EMR step that runs the script `name` of the settings with the run's range and buckets."""
-    return {
-        "Name": name,
-        # The sensor of this step reports the failure; the next step must not run on half a result.
-        "ActionOnFailure": "CANCEL_AND_WAIT",
-        "HadoopJarStep": {
-            "Jar": "command-runner.jar",
-            "Args": [
-                *("spark-submit", "--deploy-mode", "cluster", "--name", name),
-                *("--py-files", "{{ cfg.emr.py_files }}"),
-                f"{{{{ cfg.emr.steps.{name} }}}}",
-                *("--raw-bucket", "{{ cfg.buckets.raw }}"),
-                *("--curated-bucket", "{{ cfg.buckets.curated }}"),
-                *("--warehouse-bucket", "{{ cfg.buckets.warehouse }}"),
-                *arguments,
-            ],
-        },
-    }
 
 
 def redshift_script(name: str, title: str, **kwargs: Any) -> RedshiftScriptOperator:
@@ -149,9 +117,7 @@ with DAG(
     @task(task_id="read_cluster_request", task_display_name="Read the cluster's definition")
     def read_cluster_request(run_key: str) -> dict[str, Any]:
         """The RunJobFlow request that the Spark stack keeps in SSM, named after this run."""
-        stored = SsmHook(aws_conn_id=None).get_parameter_value(cfg["emr"]["request_parameter"])
-        request: dict[str, Any] = json.loads(stored)
-        return {**request, "Name": f"{request['Name']}-{run_key}"}
+        return cluster_request(run_key)
 
     @task(task_id="check_row_accounting", task_display_name="No row got lost", retries=0)
     def check_row_accounting(

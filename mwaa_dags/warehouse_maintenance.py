@@ -11,6 +11,7 @@ from airflow.sdk import DAG, Param, task
 from refstack_dags import freshness
 from refstack_dags.redshift_script import RedshiftScriptOperator
 from refstack_dags.settings import Limits, cfg
+from refstack_dags.task_defaults import DEFAULT_ARGS
 
 FACTS = ("fact_flight", "fact_flight_lifecycle", "fact_airport_daily")
 
@@ -60,15 +61,7 @@ with DAG(
     is_paused_upon_creation=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=4),
-    default_args={
-        "owner": "data-platform",
-        # No Airflow connection: tasks call AWS as the environment's execution role.
-        "aws_conn_id": None,
-        "retry_delay": timedelta(seconds=20),
-        "retry_exponential_backoff": True,
-        "max_retry_delay": timedelta(minutes=10),
-        "execution_timeout": timedelta(hours=3),
-    },
+    default_args=DEFAULT_ARGS,
     user_defined_macros={"cfg": cfg},
     params={"max_age_hours": Param(48, type="integer", minimum=1, title="Age of the last load, in hours")},
     tags=["flights", "warehouse"],

@@ -64,10 +64,11 @@ class CatalogStack(PlatformStack):
         self.curate_role = self._curate_role()
         self._curate_job()
         self.quality_gate = self._quality_gate(tables["Flights"])
+        self.crawler_name = settings.physical_name("raw")
         RawCrawler(
             self,
             "RawCrawler",
-            name=settings.physical_name("raw"),
+            name=self.crawler_name,
             bucket=lake.raw,
             folders=[schema.RAW_FLIGHTS.name, schema.RAW_WEATHER.name],
             database=self.inferred_database,

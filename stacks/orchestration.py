@@ -4,32 +4,37 @@ from __future__ import annotations
 
 import json
 
-from aws_cdk import ArnFormat, SecretValue
+from aws_cdk import ArnFormat
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_mwaa as mwaa
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from flights import schema
 from stacks.catalog import CatalogStack
 from stacks.constructs.airflow_role import airflow_role
+from stacks.constructs.airflow_secrets import AirflowSecrets
 from stacks.constructs.arrival_trigger import ArrivalTrigger
 from stacks.constructs.bundle import ROOT
 from stacks.constructs.dag_bucket import DAGS, DagBucket
 from stacks.constructs.data_bucket import grant_read_objects
-from stacks.constructs.deletion import removal_policy
 from stacks.constructs.logs import PlatformLogGroup
 from stacks.constructs.stack import PlatformStack
 from stacks.constructs.task_permissions import (
     allow_clusters,
     allow_containers,
+    allow_crawler,
     allow_glue_job,
+    allow_partition_repair,
+    allow_rest_api,
     allow_statements,
 )
 from stacks.containers import ContainersStack
+from stacks.database import DatabaseStack
 from stacks.ingestion import IngestionStack
 from stacks.lake import LakeStack
-from stacks.nag import acknowledge, acknowledge_wildcard
+from stacks.nag import acknowledge_wildcard
 from stacks.network import NetworkStack
 from stacks.security import SecurityStack
 from stacks.settings import PROJECT, Settings
@@ -58,6 +63,7 @@ class OrchestrationStack(PlatformStack):
         network: NetworkStack,
         lake: LakeStack,
         catalog: CatalogStack,
+        database: DatabaseStack,
         warehouse: WarehouseStack,
         spark: SparkStack,
         containers: ContainersStack,
@@ -65,7 +71,6 @@ class OrchestrationStack(PlatformStack):
     ) -> None:
         super().__init__(scope, construct_id, settings=settings, description="Airflow on MWAA")
         self.environment_name = settings.physical_name("airflow")
-        self._secrets_prefix = f"{PROJECT}/{settings.name}"
         dags = DagBucket(
             self,
             "Source",
@@ -96,11 +101,15 @@ class OrchestrationStack(PlatformStack):
             log_groups=log_groups,
         )
         self._allow_tasks(lake, catalog, warehouse, spark, containers, ingestion)
-        self.variable = self._variable(
-            security, self._known_to_dags(security, lake, catalog, warehouse, spark, containers, ingestion)
+        self.secrets = AirflowSecrets(self, "Secrets", settings=settings, key=security.data_key)
+        self.variable = self.secrets.variable(
+            PROJECT,
+            self._known_to_dags(security, lake, catalog, database, warehouse, spark, containers, ingestion),
         )
-        self.airflow = self._environment(security, network, dags)
-        for each in (self.role, self.variable, dags.dags, *log_groups):
+        connections = self._connections(database, warehouse)
+        policy = self._smaller_dags_policy(catalog, database)
+        self.airflow = self._environment(security, network, database, dags)
+        for each in (self.role, policy, self.variable, *connections, dags.dags, *log_groups):
             self.airflow.node.add_dependency(each)
         self.arrivals = ArrivalTrigger(
             self,
@@ -158,6 +167,7 @@ class OrchestrationStack(PlatformStack):
         security: SecurityStack,
         lake: LakeStack,
         catalog: CatalogStack,
+        database: DatabaseStack,
         warehouse: WarehouseStack,
         spark: SparkStack,
         containers: ContainersStack,
@@ -183,7 +193,9 @@ class OrchestrationStack(PlatformStack):
                 "ingest_snapshots": ingestion.ingest_snapshots.name,
                 "prepare_warehouse": ingestion.prepare_warehouse.name,
             },
-            "glue": {"curate_flights": catalog.curate_job_name},
+            "glue": {"curate_flights": catalog.curate_job_name, "raw_crawler": catalog.crawler_name},
+            "database": {"secret_arn": database.secret.secret_arn},
+            "airflow_environment": self.environment_name,
             "emr": {
                 "request_parameter": spark.request_parameter.parameter_name,
                 "steps": {name: asset.uri for name, asset in spark.steps.items()},
@@ -214,44 +226,67 @@ class OrchestrationStack(PlatformStack):
                 "emr": tuning.emr_timeout_seconds,
                 "statement": tuning.statement_timeout_seconds,
                 "container": tuning.container_timeout_seconds,
+                "arrival": tuning.arrival_timeout_seconds,
             },
         }
 
-    def _variable(self, security: SecurityStack, value: dict[str, object]) -> secretsmanager.Secret:
-        """The Airflow variable `refstack`, where the secrets backend looks for it."""
-        variable = secretsmanager.Secret(
-            self,
-            "Variable",
-            secret_name=f"{self._secrets_prefix}/variables/{PROJECT}",
-            description="Airflow variable: what the DAGs know of the platform",
-            encryption_key=security.data_key,
-            # Names and ARNs, which the template may show.
-            secret_string_value=SecretValue.unsafe_plain_text(self.to_json_string(value)),
-            removal_policy=removal_policy(self.settings),
-        )
-        acknowledge(
-            variable, "SMG4", reason="It holds names and timeouts, no credential: there is nothing to rotate."
+    def _connections(self, database: DatabaseStack, warehouse: WarehouseStack) -> list[secretsmanager.Secret]:
+        """Where things are that no AWS call tells."""
+        endpoint = database.instance.instance_endpoint
+        return [
+            self.secrets.connection(
+                "flights_source", conn_type="http", host=self.settings.ingestion.flights_source
+            ),
+            self.secrets.connection(
+                "operational_db",
+                conn_type="postgres",
+                host=endpoint.hostname,
+                port=self.settings.database.port,
+                schema=self.settings.database.name,
+            ),
+            # S3ToRedshiftOperator takes the role that COPY reads with from a connection.
+            self.secrets.connection(
+                "redshift_copy", conn_type="aws", extra={"role_arn": warehouse.copy_role.role_arn}
+            ),
+        ]
+
+    def _smaller_dags_policy(self, catalog: CatalogStack, database: DatabaseStack) -> iam.ManagedPolicy:
+        """What the DAGs beside the batch need: a policy of its own, because the role's inline one is full."""
+        policy = iam.ManagedPolicy(
+            self, "SmallerDags", description="Tasks of the DAGs beside the daily batch", roles=[self.role]
         )
         connections = self.format_arn(
             service="secretsmanager",
             resource="secret",
-            resource_name=f"{self._secrets_prefix}/connections/*",
+            resource_name=f"{self.secrets.prefix}/connections/*",
             arn_format=ArnFormat.COLON_RESOURCE_NAME,
         )
-        self.role.add_to_policy(
+        policy.add_statements(
             iam.PolicyStatement(
-                actions=["secretsmanager:GetSecretValue"], resources=[variable.secret_arn, connections]
+                actions=["secretsmanager:GetSecretValue"],
+                resources=[self.variable.secret_arn, connections, database.secret.secret_arn],
             )
         )
-        acknowledge_wildcard(
-            self.role,
-            connections,
-            reason="Airflow asks its backend for any connection that a DAG names before it looks elsewhere.",
+        allow_crawler(policy, catalog.crawler_name)
+        allow_partition_repair(
+            policy,
+            catalog.glue_arns(
+                catalog.curated_database, schema.CURATED_FLIGHTS.name, schema.REJECTED_FLIGHTS.name
+            ),
         )
-        return variable
+        # Op is the least of Airflow's roles that may make a pool.
+        allow_rest_api(policy, self.environment_name, "Op")
+        acknowledge_wildcard(
+            policy,
+            connections,
+            "*",
+            reason="Airflow asks its backend for any connection that a DAG names before it looks elsewhere; "
+            "GetCrawlerMetrics knows no resource.",
+        )
+        return policy
 
     def _environment(
-        self, security: SecurityStack, network: NetworkStack, dags: DagBucket
+        self, security: SecurityStack, network: NetworkStack, database: DatabaseStack, dags: DagBucket
     ) -> mwaa.CfnEnvironment:
         settings = self.settings.orchestration
         group = ec2.SecurityGroup(
@@ -263,6 +298,13 @@ class OrchestrationStack(PlatformStack):
             allow_all_outbound=True,
         )
         group.add_ingress_rule(group, ec2.Port.all_traffic(), "MWAA wants a group that admits itself")
+        database.security_group.add_ingress_rule(
+            group,
+            database.port,
+            "Airflow's tasks",
+            # Written here, as a rule of the consumer.
+            remote_rule=True,
+        )
         subnets = network.vpc.select_subnets(subnet_group_name=network.private_subnets.subnet_group_name)
         log = mwaa.CfnEnvironment.ModuleLoggingConfigurationProperty(enabled=True, log_level="INFO")
         return mwaa.CfnEnvironment(
@@ -301,8 +343,8 @@ class OrchestrationStack(PlatformStack):
             "secrets.backend": SECRETS_BACKEND,
             "secrets.backend_kwargs": json.dumps(
                 {
-                    "variables_prefix": f"{self._secrets_prefix}/variables",
-                    "connections_prefix": f"{self._secrets_prefix}/connections",
+                    "variables_prefix": f"{self.secrets.prefix}/variables",
+                    "connections_prefix": f"{self.secrets.prefix}/connections",
                     "sep": "/",
                 }
             ),

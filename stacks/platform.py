@@ -83,7 +83,17 @@ def add_stacks(app: App, settings: Settings) -> None:
             catalog=catalog,
             warehouse=warehouse,
         )
-    if on.orchestration and network and lake and catalog and warehouse and spark and containers and ingestion:
+    if (
+        on.orchestration
+        and network
+        and lake
+        and catalog
+        and database
+        and warehouse
+        and spark
+        and containers
+        and ingestion
+    ):
         OrchestrationStack(
             app,
             "Orchestration",
@@ -92,6 +102,7 @@ def add_stacks(app: App, settings: Settings) -> None:
             network=network,
             lake=lake,
             catalog=catalog,
+            database=database,
             warehouse=warehouse,
             spark=spark,
             containers=containers,

@@ -19,6 +19,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
         "network",
         "lake",
         "catalog",
+        "database",
         "warehouse",
         "spark",
         "containers",

@@ -351,6 +351,8 @@ class Orchestration(Section):
     """How long a task waits for a Redshift statement."""
     container_timeout_seconds: int = Field(default=3600, ge=60)
     """How long a task waits for a container."""
+    arrival_timeout_seconds: int = Field(default=21600, ge=1)
+    """How long a deferred sensor waits for the notices of a day."""
 
     @model_validator(mode="after")
     def _workers(self) -> Orchestration:

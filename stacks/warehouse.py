@@ -7,6 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_redshiftserverless as redshift
 from constructs import Construct
 
+from stacks.constructs.arrival_trigger import ARRIVALS
 from stacks.constructs.data_bucket import grant_read_objects, grant_write_objects
 from stacks.constructs.logs import PlatformLogGroup
 from stacks.constructs.stack import PlatformStack
@@ -47,6 +48,12 @@ class WarehouseStack(PlatformStack):
             lake.warehouse,
             self.copy_role,
             reason="COPY loads any table of any run from the warehouse bucket.",
+        )
+        grant_read_objects(
+            lake.raw,
+            self.copy_role,
+            ARRIVALS,
+            reason="The notices of a day are loaded, however many there are.",
         )
         self.unload_role = self._role("UnloadRole", "Redshift writes what others read as files")
         grant_write_objects(

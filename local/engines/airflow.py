@@ -1,7 +1,8 @@
-"""Apache Airflow behind MWAA: one environment is an API server, a scheduler and a DAG processor.
+"""Apache Airflow behind MWAA: an environment is an API server, a scheduler, a DAG processor and a triggerer.
 
 They run what was deployed: the version, DAGs, plugins and requirements of the environment's bucket, its
-configuration options, and its execution role for every call to AWS. Tasks are forks of the scheduler.
+configuration options, and its execution role for every call to AWS. Tasks are forks of the scheduler; a
+component that dies is started again, as MWAA's containers are.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +31,16 @@ from local.services.clients import client
 
 log = logging.getLogger("refstack.airflow")
 
-COMPONENTS = ("api-server", "scheduler", "dag-processor")
+COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+SERVING_LOGS = ("scheduler", "triggerer")
+"""Components that would answer requests for log files, which the API server reads itself here."""
 PREFERRED_PORT = 8080
 PORT_ATTEMPTS = 3
 ADMIN = "admin"
 START_SECONDS = 180.0
 PARSE_SECONDS = 60.0
 SYNC_SECONDS = 15.0
+REVIVE_SECONDS = 2.0
 STOP_SECONDS = 10.0
 
 
@@ -75,6 +80,7 @@ class Airflow:
         self._credentials: RoleCredentials | None = None
         self._api: AirflowApi | None = None
         self._stopping = threading.Event()
+        self._changing = threading.Lock()
 
     @property
     def api(self) -> AirflowApi:
@@ -106,14 +112,14 @@ class Airflow:
                 if attempt == PORT_ATTEMPTS:
                     raise AirflowError(str(error)) from None
         self._await_dags()
-        threading.Thread(
-            target=self._keep_synced, name=f"DAGs of {self.configuration.name}", daemon=True
-        ).start()
+        for keep, what in ((self._keep_synced, "DAGs"), (partial(self._keep_alive, python), "components")):
+            threading.Thread(target=keep, name=f"{what} of {self.configuration.name}", daemon=True).start()
 
     def stop(self) -> None:
         """End every process of the environment; what it stored stays on disk."""
         self._stopping.set()
-        self._end_processes()
+        with self._changing:
+            self._end_processes()
         if self._credentials is not None:
             self._credentials.close()
             self._credentials = None
@@ -134,14 +140,17 @@ class Airflow:
     def _spawn(self, python: Path) -> None:
         environment = self._environment(python)
         for component in COMPONENTS:
-            extra = {"PYTHONPATH": str(self.folder / "preload")} if component == "scheduler" else {}
-            arguments = ["--skip-serve-logs"] if component == "scheduler" else []
-            processes.spawn(
-                self._process(component),
-                [python, "-m", "airflow", component, *arguments],
-                env={**environment, **extra},
-                cwd=self.folder,
-            )
+            self._spawn_component(component, python, environment)
+
+    def _spawn_component(self, component: str, python: Path, environment: Mapping[str, str]) -> None:
+        extra = {"PYTHONPATH": str(self.folder / "preload")} if component == "scheduler" else {}
+        arguments = ["--skip-serve-logs"] if component in SERVING_LOGS else []
+        processes.spawn(
+            self._process(component),
+            [python, "-m", "airflow", component, *arguments],
+            env={**environment, **extra},
+            cwd=self.folder,
+        )
 
     def _end_processes(self) -> None:
         with ThreadPoolExecutor(len(COMPONENTS)) as pool:
@@ -268,6 +277,17 @@ class Airflow:
             else:
                 if changed:
                     log.info("%s: took over %s", self.configuration.name, ", ".join(changed))
+
+    def _keep_alive(self, python: Path) -> None:
+        while not self._stopping.wait(REVIVE_SECONDS):
+            with self._changing:
+                for component in () if self._stopping.is_set() else COMPONENTS:
+                    name = self._process(component)
+                    if processes.find(name) is None:
+                        log.warning("%s: starting the %s again", self.configuration.name, component)
+                        # Its tasks end with it, as with a container.
+                        processes.end_group(name)
+                        self._spawn_component(component, python, self._environment(python))
 
 
 def _write_private(path: Path, document: Mapping[str, Any]) -> None:

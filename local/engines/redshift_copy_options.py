@@ -50,6 +50,8 @@ class CopyCommand:
     """Names of the options given that only text files know."""
 
 
+_ROLE_CREDENTIALS = "aws_iam_role="
+"""How CREDENTIALS, the older form of authorisation, names a role."""
 _NOT_EMULATED = frozenset(
     [
         "avro",
@@ -135,6 +137,8 @@ def _options(command: CopyCommand, rest: list[Token]) -> None:
         used = 2 + skipped
         if word == "iam_role" and (text or (value and value.word == "default")):
             command.role_arn, command.authorised = text, True
+        elif word == "credentials" and text and text.startswith(_ROLE_CREDENTIALS):
+            command.role_arn, command.authorised = text.removeprefix(_ROLE_CREDENTIALS), True
         elif word == "format" and values and _is_format(values[0]):
             _set_format(command, values[0].word)
             used = rest.index(values[0]) + 1

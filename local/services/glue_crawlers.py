@@ -6,6 +6,7 @@ import copy
 import threading
 import time
 import uuid
+from statistics import median
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -25,6 +26,8 @@ crawlers: dict[str, dict[str, Any]] = service.state("crawlers")
 _lock = threading.RLock()
 _counts: dict[str, dict[str, int]] = {}
 """By crawler: tables created and updated by its last crawl."""
+_seconds: dict[str, list[float]] = {}
+"""By crawler: how long each of its crawls took."""
 
 
 def known(name: str) -> dict[str, Any]:
@@ -144,6 +147,9 @@ def get_crawler_metrics(request: Request) -> dict[str, Any]:
         {
             "CrawlerName": name,
             "LastRuntimeSeconds": crawlers[name]["CrawlElapsedTime"] / 1000,
+            "MedianRuntimeSeconds": median(_seconds.get(name, (0.0,))),
+            "StillEstimating": False,
+            "TimeLeftSeconds": 0,
             "TablesCreated": _counts.get(name, {}).get("created", 0),
             "TablesUpdated": _counts.get(name, {}).get("updated", 0),
             "TablesDeleted": 0,
@@ -181,6 +187,7 @@ def _crawl(crawler: dict[str, Any], arn: str) -> None:
     with _lock:
         elapsed = round((time.monotonic() - begun) * 1000)
         _counts[crawler["Name"]] = counts
+        _seconds.setdefault(crawler["Name"], []).append(elapsed / 1000)
         crawler.update(State="READY", CrawlElapsedTime=elapsed)
         crawler["LastCrawl"] = {
             "Status": status,

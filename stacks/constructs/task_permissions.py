@@ -138,3 +138,38 @@ def allow_containers(role: iam.Role, *, cluster: ecs.Cluster, tasks: Sequence[Fa
         running,
         reason="A deploy makes new revisions of these two families, and ECS names a task when it starts.",
     )
+
+
+def allow_crawler(policy: iam.ManagedPolicy, name: str) -> None:
+    """Let tasks start one Glue crawler and watch it."""
+    crawler = f"arn:{Aws.PARTITION}:glue:{Aws.REGION}:{Aws.ACCOUNT_ID}:crawler/{name}"
+    policy.add_statements(
+        iam.PolicyStatement(actions=["glue:GetCrawler", "glue:StartCrawler"], resources=[crawler])
+    )
+    # The waiter asks for the metrics of a crawler by name; IAM knows no resource for that.
+    policy.add_statements(iam.PolicyStatement(actions=["glue:GetCrawlerMetrics"], resources=["*"]))
+
+
+def allow_partition_repair(policy: iam.ManagedPolicy, table_arns: list[str]) -> None:
+    """Let tasks look at the partitions of tables and add missing ones.
+
+    `table_arns` are those that a Glue call on the tables needs: catalog, database, tables.
+    """
+    policy.add_statements(
+        iam.PolicyStatement(
+            actions=["glue:BatchCreatePartition", "glue:GetPartitions", "glue:GetTable"], resources=table_arns
+        )
+    )
+
+
+def allow_rest_api(policy: iam.ManagedPolicy, environment_name: str, airflow_role: str) -> None:
+    """Let tasks call the REST API of an MWAA environment as one of Airflow's roles."""
+    policy.add_statements(
+        iam.PolicyStatement(
+            actions=["airflow:InvokeRestApi"],
+            resources=[
+                f"arn:{Aws.PARTITION}:airflow:{Aws.REGION}:{Aws.ACCOUNT_ID}:"
+                f"role/{environment_name}/{airflow_role}"
+            ],
+        )
+    )

@@ -162,7 +162,7 @@ def test_a_day_that_arrives_in_many_objects_is_run_once_and_changes_nothing_that
 ) -> None:
     again = pipeline.Run("2013-01-03", "2013-01-03", arrives=True)
     before = _tables()
-    pipeline.announce(again.end, objects=12)
+    pipeline.announce(again.end, times=6)
     pipeline.await_end(again, lambda *_: None)
     assert _tables() == before
     runs = platform.airflow("/dags/flights_batch/dagRuns")["dag_runs"]

@@ -19,7 +19,7 @@ from local.layout import BUCKET_LOCATION, REGION
 pytestmark = pytest.mark.gateway
 
 NAME = "test-airflow"
-COMPONENTS = ("api-server", "scheduler", "dag-processor")
+COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [

@@ -21,7 +21,9 @@ SETTINGS: dict[str, Any] = {
         name: f"fn-{name}"
         for name in ("ingest_flights", "ingest_weather", "ingest_snapshots", "prepare_warehouse")
     },
-    "glue": {"curate_flights": "job-curate"},
+    "glue": {"curate_flights": "job-curate", "raw_crawler": "crawler-raw"},
+    "database": {"secret_arn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:rds"},
+    "airflow_environment": "airflow",
     "emr": {
         "request_parameter": "/refstack/dev/emr/run_job_flow",
         "steps": {"build_dimensions": "s3://a/dimensions.py", "build_facts": "s3://a/facts.py"},
@@ -44,7 +46,14 @@ SETTINGS: dict[str, Any] = {
     "alerts_topic_arn": "arn:aws:sns:us-east-1:000000000000:alerts",
     "publication_lag_days": 75,
     "poll_seconds": 7,
-    "timeouts": {"lambda": 901, "glue": 3601, "emr": 7201, "statement": 1801, "container": 3602},
+    "timeouts": {
+        "lambda": 901,
+        "glue": 3601,
+        "emr": 7201,
+        "statement": 1801,
+        "container": 3602,
+        "arrival": 21601,
+    },
 }
 """The variable `refstack` with every name that the Orchestration stack writes into it."""
 

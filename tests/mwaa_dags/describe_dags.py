@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import socket
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +19,7 @@ import jinja2
 
 SETTINGS = json.loads(sys.stdin.read())
 FOLDER, OUTPUT = sys.argv[1:]
-XCOMS: dict[str, Any] = {
+FLIGHTS_BATCH: dict[str, Any] = {
     "plan": {
         "start": "2013-01-30",
         "end": "2013-02-02",
@@ -33,6 +32,23 @@ XCOMS: dict[str, Any] = {
     "ingest.flights": ['{"rows": 3}', '{"rows": 4}'],
     "warehouse.count_rows": [],
 }
+RANGE = {"start": "2013-01-30", "end": "2013-02-02", "run_key": "manual__1"}
+XCOMS: dict[str, dict[str, Any]] = {
+    "flights_batch": FLIGHTS_BATCH,
+    "emr_transient": {
+        "plan": RANGE,
+        "create_cluster": "j-CLUSTER",
+        "submit_step": ["s-DIMENSIONS"],
+        "read_cluster_request": {"Name": "batch-manual__1"},
+    },
+    "container_etl": {},
+    "warehouse_maintenance": {},
+    "glue_catalog": {"plan": RANGE, "find_missing": {"flights": [["2013", "01", "30"]]}},
+    "backfill": {"last_file": "file_2013_2.zip"},
+    "file_arrival": {"day": "2013-01-30"},
+    "arrival_log": {"arrived": {"day": "2013-01-30", "files": 2}},
+}
+"""What the tasks of a DAG before the rendered one left, by DAG."""
 
 
 class TaskInstance:
@@ -43,7 +59,7 @@ class TaskInstance:
 
     def xcom_pull(self, task_ids: Any, key: str = "return_value", **_: Any) -> Any:
         [task_id] = [task_ids] if isinstance(task_ids, str) else task_ids
-        value = XCOMS[task_id]
+        value = XCOMS[self.task.dag.dag_id][task_id]
         return value if key == "return_value" else value[key]
 
 
@@ -96,6 +112,9 @@ def described(dag: Any, task: Any) -> dict[str, Any]:
         "backoff": task.retry_exponential_backoff,
         "execution_timeout": task.execution_timeout,
         "mode": getattr(task, "mode", None),
+        "deferrable": bool(getattr(task, "deferrable", False)),
+        "pool": task.pool,
+        "trigger_rule": str(task.trigger_rule),
         "connection": arguments.get("aws_conn_id"),
         "botocore": arguments.get("botocore_config"),
         "rendered": {} if mapped or task.operator_name.startswith("@") else rendered(dag, task),
@@ -113,9 +132,8 @@ def main() -> None:
     Variable.get = refuse
     DagBag(FOLDER, include_examples=False)
     # Airflow's own modules are imported now, as they are in a DAG processor. What is left is the files' own.
-    started = time.perf_counter()
     bag = DagBag(FOLDER, include_examples=False)
-    parse_seconds = time.perf_counter() - started
+    seconds = {each.file.strip("/"): each.duration for each in bag.dagbag_stats}
     socket.socket.connect = connect
     Variable.get = lambda *_, **__: SETTINGS
 
@@ -133,13 +151,14 @@ def main() -> None:
             "max_active_runs": dag.max_active_runs,
             "params": dag.params.dump(),
             "schedule": stored.timetable.summary,
+            "assets": [asset.name for _, asset in stored.timetable.asset_condition.iter_assets()],
             "first_run_after": None if following is None else following.run_after,
             "tasks": {task.task_id: described(dag, task) for task in dag.tasks},
         }
     document = json.dumps(
         {
             "errors": bag.import_errors,
-            "parse_seconds": parse_seconds,
+            "parse_seconds": seconds,
             "dags": dags,
             "split": {name: statements(script) for name, script in SCRIPTS.items()},
         },

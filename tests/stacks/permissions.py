@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,8 +34,11 @@ class Permissions:
 def permissions(assembly: Assembly, stack: str, role: str) -> Permissions:
     """Permissions of the role whose logical id begins with `role`, from all policies of `stack`."""
     found = Permissions()
-    for policy in assembly.resources("AWS::IAM::Policy", stack=stack).values():
-        attached = [each["Ref"] for each in policy["Properties"]["Roles"]]
+    for policy in (
+        *assembly.resources("AWS::IAM::Policy", stack=stack).values(),
+        *assembly.resources("AWS::IAM::ManagedPolicy", stack=stack).values(),
+    ):
+        attached = [each["Ref"] for each in policy["Properties"].get("Roles", ())]
         if not any(each.startswith(role) for each in attached):
             continue
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
@@ -45,6 +49,18 @@ def permissions(assembly: Assembly, stack: str, role: str) -> Permissions:
                 found.resources.setdefault(action, set()).update(resources)
     assert found.statements, f"no role of {stack} begins with {role}"
     return found
+
+
+def secrets(assembly: Assembly) -> dict[str, dict[str, Any]]:
+    """Airflow's variables and connections by their place under refstack/<environment>/."""
+    found = assembly.resources("AWS::SecretsManager::Secret", stack="Orchestration").values()
+    return {each["Properties"]["Name"].split("/", 2)[2]: each["Properties"] for each in found}
+
+
+def known_to_dags(assembly: Assembly) -> dict[str, Any]:
+    """The DAGs' variable, references in angle brackets."""
+    known: dict[str, Any] = json.loads(flat(secrets(assembly)["variables/refstack"]["SecretString"]))
+    return known
 
 
 def flat(value: Any) -> str:

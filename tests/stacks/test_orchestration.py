@@ -11,18 +11,13 @@ import pytest
 from stacks.configuration import SettingsError
 from stacks.constructs.bundle import ROOT
 from tests.stacks.assembly import Assembly, synthesise
-from tests.stacks.permissions import as_list, flat, permissions
+from tests.stacks.permissions import as_list, flat, known_to_dags, permissions, secrets
+
+CONNECTIONS = ("flights_source", "operational_db", "redshift_copy")
 
 
 def environment(assembly: Assembly | None = None) -> dict[str, Any]:
     return (assembly or synthesise()).only("AWS::MWAA::Environment", stack="Orchestration")
-
-
-def variable() -> dict[str, Any]:
-    """The DAGs' variable, references in angle brackets."""
-    secret = synthesise().only("AWS::SecretsManager::Secret", stack="Orchestration")
-    parsed: dict[str, Any] = json.loads(flat(secret["SecretString"]))
-    return parsed
 
 
 def copies(prefix: str) -> dict[str, Any]:
@@ -55,12 +50,12 @@ def test_it_stands_in_two_private_subnets_in_a_group_that_admits_itself() -> Non
     assembly = synthesise()
     network = environment()["NetworkConfiguration"]
     (group,) = [flat(each) for each in network["SecurityGroupIds"]]
-    rule = assembly.only("AWS::EC2::SecurityGroupIngress", stack="Orchestration")
+    rules = assembly.resources("AWS::EC2::SecurityGroupIngress", stack="Orchestration").values()
+    (rule,) = [each["Properties"] for each in rules if each["Properties"]["IpProtocol"] == "-1"]
 
     assert len({flat(subnet) for subnet in network["SubnetIds"]}) == 2
     assert all("privateSubnet" in flat(subnet) for subnet in network["SubnetIds"])
     assert (flat(rule["GroupId"]), flat(rule["SourceSecurityGroupId"])) == (group, group)
-    assert rule["IpProtocol"] == "-1"
 
 
 def test_the_bucket_is_versioned_private_and_under_the_environment_s_key() -> None:
@@ -115,22 +110,62 @@ def test_the_constraints_that_the_requirements_name_are_shipped_beside_the_dags(
 def test_airflow_finds_its_variable_where_the_secret_is() -> None:
     options = environment()["AirflowConfigurationOptions"]
     backend = json.loads(options["secrets.backend_kwargs"])
-    secret = synthesise().only("AWS::SecretsManager::Secret", stack="Orchestration")
+    there = synthesise().resources("AWS::SecretsManager::Secret", stack="Orchestration").values()
 
     assert options["secrets.backend"].endswith(".SecretsManagerBackend")
-    assert f"{backend['variables_prefix']}{backend['sep']}refstack" == secret["Name"]
     assert options["core.default_task_retries"] == "2"
-    assert "DataKey" in flat(secret["KmsKeyId"])
+    assert {each["Properties"]["Name"] for each in there} == {
+        f"{backend['variables_prefix']}{backend['sep']}refstack",
+        *(f"{backend['connections_prefix']}{backend['sep']}{name}" for name in CONNECTIONS),
+    }
+    assert all("DataKey" in flat(each["Properties"]["KmsKeyId"]) for each in there)
+
+
+def test_a_connection_tells_where_something_is_and_holds_no_password() -> None:
+    found = {
+        name: json.loads(flat(secret["SecretString"]))
+        for name, secret in secrets(synthesise()).items()
+        if name.startswith("connections/")
+    }
+
+    assert found["connections/flights_source"] == {
+        "conn_type": "http",
+        "host": "https://transtats.bts.gov/PREZIP",
+    }
+    database = found["connections/operational_db"]
+    assert (database["conn_type"], database["schema"], database["port"]) == ("postgres", "flights", 5433)
+    assert "Instance" in database["host"]
+    assert "CopyRole" in found["connections/redshift_copy"]["extra"]["role_arn"]
+    assert not [name for name, fields in found.items() if {"login", "password"} & set(fields)]
+
+
+def test_tasks_read_the_connections_the_variable_and_the_database_s_own_secret() -> None:
+    allowed = permissions(synthesise(), "Orchestration", "Role")
+    read = sorted(allowed.resources["secretsmanager:GetSecretValue"])
+
+    assert len(read) == 3
+    assert any(each.endswith(":secret:refstack/dev/connections/*") for each in read)
+    assert any("SecretsVariable" in each for each in read)
+    assert any("Instance" in each and "MasterUserSecret" in each for each in read)
+
+
+def test_tasks_reach_the_database_s_port() -> None:
+    rules = synthesise().resources("AWS::EC2::SecurityGroupIngress", stack="Orchestration").values()
+    (rule,) = [each["Properties"] for each in rules if each["Properties"]["IpProtocol"] == "tcp"]
+
+    assert (rule["FromPort"], rule["ToPort"]) == (5433, 5433)
 
 
 def test_the_variable_names_everything_that_the_dags_use() -> None:
-    value = variable()
+    value = known_to_dags(synthesise())
 
     assert set(value) == {
         "buckets",
         "catalog",
         "functions",
         "glue",
+        "database",
+        "airflow_environment",
         "emr",
         "warehouse",
         "containers",
@@ -157,6 +192,7 @@ def test_the_variable_names_everything_that_the_dags_use() -> None:
         "emr": 7200,
         "statement": 1800,
         "container": 3600,
+        "arrival": 21600,
     }
 
 
@@ -207,7 +243,10 @@ def test_tasks_invoke_three_functions_and_start_one_glue_job() -> None:
     assert not any("*" in each for each in invoked)
     (job,) = allowed.resources["glue:StartJobRun"]
     assert job.endswith(":job/refstack-dev-curate-flights")
-    assert allowed.of_service("glue") == {"BatchStopJobRun", "GetJob", "GetJobRun", "StartJobRun"}
+    (crawler,) = allowed.resources["glue:StartCrawler"]
+    assert crawler.endswith(":crawler/refstack-dev-raw")
+    repaired = [each for each in allowed.resources["glue:BatchCreatePartition"] if "table/" in each]
+    assert {each.rsplit("/", 1)[1] for each in repaired} == {"flights", "flights_rejects"}
 
 
 def test_tasks_start_clusters_with_this_environment_s_tags_and_pass_single_roles() -> None:
@@ -258,6 +297,7 @@ def test_the_actions_on_everything_are_those_that_know_no_resource() -> None:
     assert {action for action, where in allowed.resources.items() if "*" in where} == {
         "cloudwatch:PutMetricData",
         "elasticmapreduce:RunJobFlow",
+        "glue:GetCrawlerMetrics",
         "logs:DescribeLogGroups",
         "redshift-data:CancelStatement",
         "redshift-data:DescribeStatement",

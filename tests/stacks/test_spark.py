@@ -10,7 +10,7 @@ import botocore.session
 from botocore.validate import validate_parameters
 
 from tests.stacks.assembly import Assembly, synthesise
-from tests.stacks.permissions import flat, permissions
+from tests.stacks.permissions import flat, known_to_dags, permissions
 
 
 def request(assembly: Assembly | None = None) -> dict[str, Any]:
@@ -173,8 +173,7 @@ def test_steps_list_the_reference_files_among_the_assets_and_no_other() -> None:
 
 
 def _reference_uris() -> list[str]:
-    secret = synthesise().only("AWS::SecretsManager::Secret", stack="Orchestration")
-    return list(json.loads(flat(secret["SecretString"]))["emr"]["reference"].values())
+    return list(known_to_dags(synthesise())["emr"]["reference"].values())
 
 
 def test_emr_may_pass_the_node_role_to_ec2_and_no_other() -> None:

@@ -66,7 +66,10 @@ def test_copy_reads_the_warehouse_bucket_and_nothing_else() -> None:
 
     assert actions == {"s3:GetObject", "s3:GetBucketLocation", "s3:ListBucket", "kms:Decrypt"}
     assert "Warehouse" in resources
-    assert not [zone for zone in ("Raw", "Curated", "Artifacts", "Logs") if zone in resources]
+    assert not [zone for zone in ("Curated", "Artifacts", "Logs") if zone in resources]
+    # Of the raw zone it reads the notices of arrived days alone.
+    assert resources.count("Raw") == 2
+    assert "/arrivals/*" in resources
 
 
 def test_unload_writes_exports_and_reads_nothing() -> None:

@@ -1,0 +1,106 @@
+"""One Spark step on an EMR cluster of its own: start, run, terminate, whatever happens in between."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.providers.amazon.aws.operators.emr import (
+    EmrAddStepsOperator,
+    EmrCreateJobFlowOperator,
+    EmrTerminateJobFlowOperator,
+)
+from airflow.providers.amazon.aws.sensors.emr import EmrStepSensor
+from airflow.sdk import DAG, Param, task
+from refstack_dags import date_range
+from refstack_dags.emr import cluster_request, spark_step
+from refstack_dags.settings import Limits, cfg
+from refstack_dags.task_defaults import DEFAULT_ARGS
+
+DOC = """
+### Spark: rebuild the dimensions
+
+Builds the dimensions' files of a range of days again, on a cluster of its own, without ingestion, curation
+and load: to try a changed transformation, or a new version of the reference files. The files lie under the
+run's own prefix in the warehouse bucket; nothing is loaded from there.
+
+The cluster is terminated whatever happens to its step. A failed step fails the run, with the step's reason in
+the log of *The step is done*.
+
+| parameter | meaning |
+|---|---|
+| `start`, `end` | first and last day, both included |
+"""
+
+with DAG(
+    dag_id="emr_transient",
+    dag_display_name="Spark: rebuild the dimensions",
+    description="A transient EMR cluster for one step",
+    doc_md=DOC,
+    schedule=None,
+    start_date=datetime(2013, 1, 1, tzinfo=UTC),
+    catchup=False,
+    is_paused_upon_creation=False,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(hours=4),
+    default_args=DEFAULT_ARGS,
+    user_defined_macros={"cfg": cfg},
+    params={
+        "start": Param("2013-01-01", type="string", format="date", title="First day"),
+        "end": Param("2013-01-01", type="string", format="date", title="Last day, included"),
+    },
+    tags=["spark", "emr"],
+) as dag:
+
+    @task(task_id="plan", task_display_name="Check the range", multiple_outputs=True)
+    def resolve_plan(params: dict[str, Any], run_id: str) -> dict[str, str]:
+        """First and last day, and the run's key."""
+        start, end = date_range.resolve(params["start"], params["end"], datetime.now(UTC).date(), 0)
+        return {
+            "start": start.isoformat(),
+            "end": end.isoformat(),
+            "run_key": date_range.run_key(run_id),
+        }
+
+    @task(task_id="read_cluster_request", task_display_name="Read the cluster's definition")
+    def read_cluster_request(run_key: str) -> dict[str, Any]:
+        """The RunJobFlow request that the Spark stack keeps in SSM, named after this run."""
+        return cluster_request(run_key)
+
+    plan = resolve_plan()
+    create_cluster = EmrCreateJobFlowOperator(
+        task_id="create_cluster",
+        task_display_name="Start the EMR cluster",
+        emr_conn_id=None,
+        job_flow_overrides=read_cluster_request(plan["run_key"]),
+    )
+    submit_step = EmrAddStepsOperator(
+        task_id="submit_step",
+        task_display_name="Submit the step",
+        job_flow_id=create_cluster.output,
+        steps=[
+            spark_step(
+                "build_dimensions",
+                [
+                    *("--start-date", plan["start"], "--end-date", plan["end"], "--run-key", plan["run_key"]),
+                    *("--airports", "{{ cfg.emr.reference.airports }}"),
+                ],
+            )
+        ],
+    )
+    step_done = EmrStepSensor(
+        task_id="step_done",
+        task_display_name="The step is done",
+        job_flow_id=create_cluster.output,
+        step_id="{{ ti.xcom_pull(task_ids='submit_step')[0] }}",
+        mode="poke",
+        pre_execute=Limits("emr"),
+        # A step that failed stays failed: only a new one, on a new cluster, can succeed.
+        retries=0,
+    )
+    terminate_cluster = EmrTerminateJobFlowOperator(
+        task_id="terminate_cluster",
+        task_display_name="Terminate the EMR cluster",
+        job_flow_id=create_cluster.output,
+    ).as_teardown(setups=create_cluster, on_failure_fail_dagrun=True)
+    create_cluster >> submit_step >> step_done >> terminate_cluster

@@ -1,0 +1,18 @@
+"""What every task of the platform starts from."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+DEFAULT_ARGS: dict[str, Any] = {
+    "owner": "data-platform",
+    # No Airflow connection: tasks call AWS as the environment's execution role.
+    "aws_conn_id": None,
+    # The number of retries is the environment's option core.default_task_retries.
+    "retry_delay": timedelta(seconds=20),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=10),
+    # The last resort. The deployment's own, shorter limits are set when a task starts, see Limits.
+    "execution_timeout": timedelta(hours=3),
+}

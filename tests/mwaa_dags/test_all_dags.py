@@ -1,0 +1,138 @@
+"""What holds for every DAG, as Airflow sees it; nothing is run here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.airflow
+
+DAGS = {
+    "arrival_log",
+    "backfill",
+    "container_etl",
+    "emr_transient",
+    "environment_check",
+    "file_arrival",
+    "flights_batch",
+    "glue_catalog",
+    "warehouse_maintenance",
+}
+OWN_CONNECTIONS = {"copy_notices": "redshift_copy"}
+"""Tasks whose AWS connection is not the environment's role, and why is said in the DAG."""
+
+
+def tasks(described: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Every task of every DAG, by name."""
+    return [(f"{dag}.{name}", task) for dag in DAGS for name, task in described["dags"][dag]["tasks"].items()]
+
+
+def operators(described: dict[str, Any]) -> set[str]:
+    """Names of the operators, and of what they are built on."""
+    return {base for _, task in tasks(described) for base in task["bases"]}
+
+
+def test_every_file_is_parsed_without_error_and_without_work(described: dict[str, Any]) -> None:
+    assert described["errors"] == {}
+    assert set(described["dags"]) >= DAGS
+
+
+def test_each_file_is_parsed_within_a_second(described: dict[str, Any]) -> None:
+    assert described["parse_seconds"]
+    assert {name: taken for name, taken in described["parse_seconds"].items() if taken >= 1} == {}
+
+
+def test_each_dag_says_what_it_is_for(described: dict[str, Any]) -> None:
+    for name in DAGS:
+        dag = described["dags"][name]
+        assert dag["title"] != name, f"{name} has no readable name"
+        assert dag["doc"].lstrip().startswith("### "), f"{name} has no page"
+        assert dag["title"].split(":")[0] in dag["doc"], f"{name}: page and name differ"
+        assert dag["tags"], name
+        assert dag["catchup"] is False, name
+
+
+def test_each_task_has_a_readable_name_a_limit_and_growing_pauses_between_tries(
+    described: dict[str, Any],
+) -> None:
+    for name, task in tasks(described):
+        assert task["title"] != name.split(".", 1)[1], f"{name} has no readable name"
+        assert task["execution_timeout"] > 0, name
+        assert task["backoff"], name
+        assert task["retries"] in (0, 2), name
+
+
+def test_tasks_call_aws_as_the_environment_s_role(described: dict[str, Any]) -> None:
+    for name, task in tasks(described):
+        assert task["connection"] == OWN_CONNECTIONS.get(name.split(".", 1)[1]), name
+
+
+def test_no_template_asks_for_what_the_deployment_does_not_write(described: dict[str, Any]) -> None:
+    for name, task in tasks(described):
+        assert "error" not in task["rendered"], f"{name}: {task['rendered']}"
+
+
+@pytest.mark.parametrize(
+    "operator",
+    [
+        "BashOperator",
+        "BranchPythonOperator",
+        "GlueCrawlerOperator",
+        "HttpSensor",
+        "PythonOperator",
+        "S3KeySensor",
+        "S3ToRedshiftOperator",
+        "SQLExecuteQueryOperator",
+        "TriggerDagRunOperator",
+    ],
+)
+def test_a_provider_s_operator_does_the_work(described: dict[str, Any], operator: str) -> None:
+    assert operator in operators(described)
+
+
+@pytest.mark.parametrize("dag", ["emr_transient", "flights_batch"])
+def test_a_cluster_is_torn_down_whatever_its_steps_do(described: dict[str, Any], dag: str) -> None:
+    found = described["dags"][dag]["tasks"]
+    [terminate] = [task for name, task in found.items() if name.endswith("terminate_cluster")]
+    [create] = [task for name, task in found.items() if name.endswith("create_cluster")]
+
+    assert terminate["teardown"]
+    assert terminate["fails_the_run"]
+    assert create["setup"]
+    assert terminate["rendered"]["job_flow_id"] == "j-CLUSTER"
+
+
+def test_backfills_take_turns_in_a_pool(described: dict[str, Any]) -> None:
+    run_month = described["dags"]["backfill"]["tasks"]["run_month"]
+
+    assert run_month["mapped"]
+    assert run_month["pool"] == "backfill"
+
+
+def test_the_repair_is_skipped_or_done_and_the_check_follows_either(described: dict[str, Any]) -> None:
+    found = described["dags"]["glue_catalog"]["tasks"]
+
+    assert set(found["catalog_is_complete"]["upstream"]) == {"repair_partitions", "nothing_to_repair"}
+    assert found["catalog_is_complete"]["trigger_rule"] == "none_failed_min_one_success"
+
+
+def test_the_wait_for_notices_takes_no_slot_and_ends_in_time(described: dict[str, Any]) -> None:
+    sensor = described["dags"]["file_arrival"]["tasks"]["notices"]
+
+    assert sensor["deferrable"]
+    assert sensor["limits"]["timeout"] == 21601
+    assert sensor["rendered"]["bucket_key"] == "arrivals/date=2013-01-30/*"
+
+
+def test_the_record_of_arrivals_is_made_when_the_asset_changes(described: dict[str, Any]) -> None:
+    assert described["dags"]["arrival_log"]["schedule"] == "Asset"
+    assert described["dags"]["arrival_log"]["assets"] == ["arrivals"]
+
+
+def test_the_wait_and_the_batch_have_one_schedule(describe: Callable[..., Any]) -> None:
+    dags = describe(AIRFLOW__REFSTACK__SCHEDULE="0 6 * * *")["dags"]
+
+    scheduled = {name for name in DAGS if dags[name]["schedule"] == "0 6 * * *"}
+    assert scheduled == {"file_arrival", "flights_batch"}
