@@ -43,8 +43,7 @@ class Stage:
 
 def final_stage(text: str) -> Stage:
     """The last stage of a Dockerfile. Raises DockerfileError."""
-    stage: Stage | None = None
-    instructions = list(_instructions(text))
+    instructions = _instructions(text)
     last = max((at for at, (name, _) in enumerate(instructions) if name == "FROM"), default=None)
     if last is None:
         raise DockerfileError("the Dockerfile has no FROM")
