@@ -7,6 +7,7 @@ import hmac
 import os
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -92,15 +93,27 @@ def iam_user(caller: str) -> str:
     return f"IAM:{rest.rpartition('/')[2]}" if kind == "user" else "IAM:RootIdentity"
 
 
-def temporary_password(server: postgres.Server, user: str) -> str:
-    """The password with which `user` may log in for now; the user is made, without any right, if it is new.
+def temporary_password(server: postgres.Server, user: str, seconds: int = 900) -> str:
+    """A password with which `user` may log in for so long; the user is made, without any right, if it is new.
 
-    One password a user, so that sessions do not end each other's; it does not expire.
+    Callers within a password's time get the same one, for longer: their sessions do not end each other's.
+    When its time is over it never works again.
     """
-    password = hmac.new(server.password.encode(), user.encode(), hashlib.sha256).hexdigest()
+    now = datetime.now(UTC)
     with server.connect() as connection:
         connection.execute("SELECT pg_advisory_lock(7)")
-        postgres.create_user(connection, user, password)
+        known = connection.execute(
+            "SELECT shobj_description(oid, 'pg_authid'), rolvaliduntil FROM pg_roles "
+            "WHERE rolname = %s AND rolvaliduntil > %s",
+            [user, now],
+        ).fetchone()
+        issued, valid = known or (now.isoformat(), now)
+        until = max(valid, now + timedelta(seconds=seconds))
+        secret = f"{user} {issued}".encode()
+        password = hmac.new(server.password.encode(), secret, hashlib.sha256).hexdigest()
+        postgres.create_user(connection, user, password, f"VALID UNTIL '{until.isoformat()}'")
+        remark = sql.SQL("COMMENT ON ROLE {} IS {}").format(sql.Identifier(user), sql.Literal(issued))
+        connection.execute(remark)
     return password
 
 

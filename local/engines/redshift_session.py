@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from local.engines import redshift_copy
 from local.engines.redshift_answers import Answers
 from local.engines.redshift_copy_options import CopyCommand
-from local.engines.redshift_lexer import quote
+from local.engines.redshift_lexer import quote, tokenize, words
 from local.engines.redshift_loading import Loading
 from local.engines.redshift_messages import error_of, message, query, raising, read, row
 from local.engines.redshift_s3 import TransferError
@@ -18,7 +18,7 @@ from local.engines.redshift_unload_files import ResultColumn
 from local.engines.redshift_unload_options import UnloadCommand
 from local.engines.redshift_unloading import Unloading, completed, copy_out, describe_query, result_columns
 
-_OPENS_OR_ENDS = ("begin", "start", "commit", "end", "rollback", "abort")
+_OPENS_OR_ENDS = ["begin", "start", "commit", "end", "rollback", "abort"]
 
 
 @dataclass
@@ -157,7 +157,7 @@ class Session(Answers):
 
     async def _one_by_one(self, statements: list[Statement]) -> None:
         """Run a script's statements each by itself, in the one transaction that a script is."""
-        opens = any(item.text.lower().startswith(_OPENS_OR_ENDS) for item in statements)
+        opens = any(words(tokenize(item.text))[0] in _OPENS_OR_ENDS for item in statements)
         wrapped = len(statements) > 1 and self._status == b"I" and not opens
         if wrapped:
             await self._capture("BEGIN")

@@ -148,7 +148,7 @@ def get_credentials(request: Request) -> dict[str, Any]:
     now = datetime.now(UTC)
     return {
         "dbUser": user,
-        "dbPassword": redshift.temporary_password(server_of(record["namespaceName"]), user),
+        "dbPassword": redshift.temporary_password(server_of(record["namespaceName"]), user, seconds),
         "expiration": now + timedelta(seconds=seconds),
         "nextRefreshTime": now + timedelta(seconds=seconds),
     }

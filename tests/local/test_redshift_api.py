@@ -21,6 +21,8 @@ import redshift_connector
 
 from flights.schema import STAR
 from flights.tables import Column, Table
+from local import layout
+from local.engines import certificates
 from local.engines.redshift_sql import translate
 from local.layout import BUCKET_LOCATION, ROOT
 
@@ -203,6 +205,29 @@ def test_the_workgroups_endpoint_takes_the_administrator(warehouse):
 
 def test_redshift_connector_logs_in_with_credentials_of_a_role(warehouse):
     with warehouse.connect_as_job() as connection:
+        cursor = connection.cursor()
+        cursor.execute("select current_user")
+        assert list(cursor.fetchone()) == [f"IAMR:{warehouse.name}-Job"]
+
+
+def test_redshift_connector_gets_credentials_of_a_role_by_itself(warehouse, monkeypatch):
+    sts, serverless = warehouse.client("sts"), warehouse.client("redshift-serverless")
+    keys = sts.assume_role(RoleArn=warehouse.job_role, RoleSessionName="job")["Credentials"]
+    endpoint = serverless.get_workgroup(workgroupName=warehouse.name)["workgroup"]["endpoint"]
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates.bundle()))
+    with redshift_connector.connect(
+        iam=True,
+        is_serverless=True,
+        serverless_work_group=warehouse.name,
+        host=endpoint["address"],
+        port=endpoint["port"],
+        database=DATABASE,
+        region=layout.REGION,
+        endpoint_url=layout.gateway_url(),
+        access_key_id=keys["AccessKeyId"],
+        secret_access_key=keys["SecretAccessKey"],
+        session_token=keys["SessionToken"],
+    ) as connection:
         cursor = connection.cursor()
         cursor.execute("select current_user")
         assert list(cursor.fetchone()) == [f"IAMR:{warehouse.name}-Job"]
@@ -567,7 +592,7 @@ def script(name: str, warehouse: Warehouse) -> list[str]:
     """The statements of one of the pipeline's SQL files, as the DAG renders and sends them."""
     configuration = {
         "buckets": {"warehouse": warehouse.bucket},
-        "warehouse": {"copy_role_arn": warehouse.copy_role},
+        "warehouse": {"copy_role_arn": warehouse.copy_role, "unload_role_arn": warehouse.unload_role},
     }
     text = jinja2.Template((SCRIPTS / f"{name}.sql").read_text()).render(
         cfg=configuration, start="2013-01-01", end="2013-01-01", run_key="r1"
@@ -599,6 +624,34 @@ def test_the_pipelines_scripts_load_every_table_and_repeat_without_a_change(ware
         contents.append(rows)
     assert contents[0] == contents[1]
     assert [len(rows) for rows in contents[0].values()] == [count] * len(STAR)
+
+
+def test_the_maintenance_scripts_run_as_the_loader(warehouse):
+    job, s3 = warehouse.as_job(), warehouse.client("s3")
+    warehouse.run(["create schema if not exists core", "grant usage, create on schema core to role loader"])
+    warehouse.run(script("create_tables", warehouse), data=job)
+    for table in ("fact_flight", "fact_flight_lifecycle", "fact_airport_daily"):
+        warehouse.run(f"VACUUM core.{table}", data=job)
+    warehouse.run(script("maintenance/analyze_tables", warehouse), data=job)
+    [hours] = script("maintenance/hours_since_load", warehouse)
+    assert {name for name, _ in warehouse.rows(hours, data=job)} >= {"fact_flight", "fact_airport_daily"}
+
+    warehouse.run(["create schema marts", "grant usage on schema marts to role loader"])
+    warehouse.run("create table marts.mart_on_time_performance (month_start date, share numeric(5, 4))")
+    warehouse.run("grant select on marts.mart_on_time_performance to role loader")
+    warehouse.run("insert into marts.mart_on_time_performance values ('2013-01-01', 0.5), ('2013-02-01', 1)")
+    [export] = script("maintenance/export_mart", warehouse)
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "key"}}
+    s3.put_bucket_encryption(Bucket=warehouse.bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    for _ in range(2):
+        warehouse.run(export, data=job)
+    found = s3.list_objects_v2(Bucket=warehouse.bucket, Prefix="exports/")["Contents"]
+    months = "exports/mart_on_time_performance/month_start=2013-0{}-01/0000_part_00.parquet"
+    assert [item["Key"] for item in found] == [
+        "exports/mart_on_time_performance/manifest",
+        months.format(1),
+        months.format(2),
+    ]
 
 
 def test_deleting_a_workgroup_closes_its_endpoint(gateway):

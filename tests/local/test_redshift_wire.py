@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+import time
 from typing import Any
 
 import psycopg
@@ -294,6 +295,21 @@ def test_an_iam_user_has_only_what_his_database_role_grants(endpoint, session):
         assert rows(
             session, "select role_name from svv_user_grants where user_name = 'IAMR:Loader-Role'"
         ) == [("wire_reader",)]
+
+
+def test_a_temporary_password_ends_with_its_time_and_never_works_again(endpoint):
+    user = "IAMR:Short-Lived"
+    first = redshift.temporary_password(endpoint.server, user, 2)
+    assert redshift.temporary_password(endpoint.server, user, 1) == first
+    endpoint.connect(user, first).close()
+    time.sleep(2.1)
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        endpoint.connect(user, first)
+    second = redshift.temporary_password(endpoint.server, user)
+    assert second != first
+    endpoint.connect(user, second).close()
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        endpoint.connect(user, first)
 
 
 def test_a_user_without_a_password_cannot_log_in(endpoint, session):
