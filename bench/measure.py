@@ -14,6 +14,7 @@ from typing import Any
 
 from local.layout import ROOT
 
+WARM_UP = 2
 RESULTS = ROOT / "build" / "bench" / "results.json"
 
 
@@ -43,9 +44,16 @@ class Comparison:
 
     @property
     def ratios(self) -> dict[str, float]:
-        """Median by variant in units of the baseline's, the baseline left out."""
-        medians = self.medians
-        return {name: value / medians[self.baseline] for name, value in list(medians.items())[1:]}
+        """Median over the rounds of a variant's seconds in units of the baseline's, for all others.
+
+        What slows the machine down for a while slows both of a round: it is in the medians, not in the ratio.
+        """
+        baseline = self.seconds[self.baseline]
+        return {
+            name: median(one / other for one, other in zip(rounds, baseline, strict=True))
+            for name, rounds in self.seconds.items()
+            if name != self.baseline
+        }
 
     @property
     def problems(self) -> list[str]:
@@ -72,18 +80,18 @@ class Comparison:
 
 
 def interleave(variants: dict[str, Callable[[], None]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each variant in each round, after one round that does not count.
+    """Seconds of each variant in each round, after two rounds that do not count.
 
     Each round runs all of them, in turn forwards and backwards, so that what drifts on the machine meets all
     alike.
     """
     seconds: dict[str, list[float]] = {name: [] for name in variants}
-    for number in range(rounds + 1):
+    for number in range(-WARM_UP, rounds):
         order = list(variants) if number % 2 else list(reversed(variants))
         for name in order:
             started = time.perf_counter()
             variants[name]()
-            if number:
+            if number >= 0:
                 seconds[name].append(time.perf_counter() - started)
     return seconds
 

@@ -18,7 +18,7 @@ from local.toolchain import tools
 STATISTICS = {
     "files opened": "op_open",
     "bytes read": "stream_read_bytes",
-    "files written": "object_put_request_completed",
+    "files written": "files_created",
     "bytes written": "object_put_bytes",
     "files deleted": "files_deleted",
     "lists": "object_list_request",
