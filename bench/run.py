@@ -20,11 +20,12 @@ def run(console: Console) -> int:
     try:
         session = spark.session(home())
         try:
+            console.print("Building a platform with one year of history, and one with ten ...")
             one, ten = history.make(session)
-            comparisons = [
-                *cost_of_a_day.compare(session, one, ten),
-                *techniques.compare(session, one),
-            ]
+            console.print("Loading one more day on each, in turn ...")
+            comparisons = cost_of_a_day.compare(session, one, ten)
+            console.print("Trying Spark's techniques ...")
+            comparisons += techniques.compare(session, one)
         finally:
             session.stop()
     finally:
