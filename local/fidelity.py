@@ -64,7 +64,11 @@ SERVICES: tuple[tuple[str, str, str], ...] = (
     ("EMR", "real engine", "steps run on Apache Spark; clusters are described, no machine boots"),
     ("EMR Serverless", "real engine", "job runs are Apache Spark programs, retried as their policy says"),
     ("RDS", "real engine", "an instance is a PostgreSQL server of its own"),
-    ("Redshift Serverless", "real engine, other dialect", "PostgreSQL behind Redshift's protocol, COPY and UNLOAD"),
+    (
+        "Redshift Serverless",
+        "real engine, other dialect",
+        "PostgreSQL behind Redshift's protocol, COPY and UNLOAD",
+    ),
     ("Redshift Data API", "real", "statements run on the workgroup's database as the caller's own user"),
     (
         "ECS on Fargate",
