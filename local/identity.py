@@ -32,6 +32,8 @@ _passed: contextvars.ContextVar[tuple[tuple[str, str], ...]] = contextvars.Conte
 _alternatives: contextvars.ContextVar[tuple[str, ...]] = contextvars.ContextVar("alternatives", default=())
 
 
+SAME_PERMISSION = {"glue:BatchGetDataQualityResult": "glue:GetDataQualityResult"}
+"""Action of a call → the other action that allows it, for calls without a permission of their own."""
 POLICY_VARIABLE = re.compile(r"\$\{([a-zA-Z-]+:[^}]+)\}")
 
 
@@ -134,6 +136,7 @@ def _record_calls(journal: Journal) -> None:
 
     def remember_action(*args: Any, **kwargs: Any) -> str | None:
         action: str | None = extract_action(*args, **kwargs)
+        action = SAME_PERMISSION.get(action or "", action)
         _action.set(action or "")
         _conditions.set(metric_namespace(args[4]) if action == "cloudwatch:PutMetricData" else None)
         return action

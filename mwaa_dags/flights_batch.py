@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from airflow.configuration import conf
+from airflow.exceptions import AirflowFailException
+from airflow.providers.amazon.aws.hooks.glue import GlueDataQualityHook
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.amazon.aws.operators.emr import (
     EmrAddStepsOperator,
     EmrCreateJobFlowOperator,
     EmrTerminateJobFlowOperator,
 )
-from airflow.providers.amazon.aws.operators.glue import GlueJobOperator
+from airflow.providers.amazon.aws.operators.glue import (
+    GlueDataQualityRuleSetEvaluationRunOperator,
+    GlueJobOperator,
+)
 from airflow.providers.amazon.aws.operators.lambda_function import LambdaInvokeFunctionOperator
 from airflow.providers.amazon.aws.sensors.emr import EmrStepSensor
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.sdk import DAG, Param, TaskGroup, task
-from refstack_dags import date_range, row_accounting
+from refstack_dags import date_range, quality, row_accounting
 from refstack_dags.container import ContainerOperator
 from refstack_dags.emr import cluster_request, spark_step
 from refstack_dags.redshift_script import RedshiftScriptOperator
-from refstack_dags.settings import Limits, cfg
+from refstack_dags.settings import EvaluationLimits, Limits, cfg
 from refstack_dags.task_defaults import DEFAULT_ARGS
 
 DIMENSIONS = ("dim_date", "dim_airline", "dim_airport", "dim_aircraft", "dim_weather")
 FACTS = ("fact_flight", "fact_flight_lifecycle", "fact_airport_daily")
+
+# The quality gate before the load: its ruleset in the settings, and the name of its results.
+GATE = "curated_flights"
+# As many days before the run as the rules of volume look back.
+HISTORY = timedelta(days=7)
 
 # A synchronous invocation answers after up to 15 minutes. boto3 would give up after one and invoke again.
 LAMBDA_CLIENT = {"read_timeout": 910, "tcp_keepalive": True, "retries": {"total_max_attempts": 1}}
@@ -38,12 +48,14 @@ DOC = """
    into the raw bucket, one object a day; one more brings the lists of aircraft (FAA) and airlines (BTS), one
    object a list and day as of it.
 2. **Curate**: one Glue job run types and cleans the flights; bad rows go to the rejects, each with a reason.
-3. **Transform**: one transient EMR cluster builds the dimensions, then the facts. It is terminated whatever
+3. **Quality**: Glue Data Quality holds the curated days against their rules, beside the transformation; the
+   results are kept, and unless every rule passes, nothing is loaded.
+4. **Transform**: one transient EMR cluster builds the dimensions, then the facts. It is terminated whatever
    happens to its steps.
-4. **Warehouse**: each table is copied into its staging table and merged, in one transaction a table.
-5. **Marts**: dbt builds the marts from the star and tests them, in a container; a failed test ends the run
+5. **Warehouse**: each table is copied into its staging table and merged, in one transaction a table.
+6. **Marts**: dbt builds the marts from the star and tests them, in a container; a failed test ends the run
    and is named.
-6. **Check**: raw rows = curated rows + rejects, curated rows = fact rows; else the run fails and says where.
+7. **Check**: raw rows = curated rows + rejects, curated rows = fact rows; else the run fails and says where.
 
 | parameter | meaning |
 |---|---|
@@ -53,6 +65,20 @@ DOC = """
 A run of many days equals the daily runs of the same days; running days again changes nothing. Names, poll
 intervals and timeouts come from the Airflow variable `refstack`.
 """
+
+
+def curated_days(table: str, predicate: Any) -> dict[str, Any]:
+    """The partitions of a table of the curated zone as a data source of Glue Data Quality.
+
+    The catalog leaves out what the condition does not meet; the reader would, too.
+    """
+    return {
+        "GlueTable": {
+            "DatabaseName": "{{ cfg.catalog.curated_database }}",
+            "TableName": table,
+            "AdditionalOptions": {"catalogPartitionPredicate": predicate, "pushDownPredicate": predicate},
+        }
+    }
 
 
 def redshift_script(name: str, title: str, **kwargs: Any) -> RedshiftScriptOperator:
@@ -93,7 +119,10 @@ with DAG(
 
     @task(task_id="plan", task_display_name="Resolve the range of days", multiple_outputs=True)
     def resolve_plan(params: dict[str, Any], dag_run: Any, run_id: str) -> dict[str, Any]:
-        """The run's first and last day, its key in prefixes, and the last raw object of each month."""
+        """The run's days, its key in prefixes, the last raw object of each month, what its partitions meet.
+
+        The history is the run's days and the week before them.
+        """
         run_day = (dag_run.logical_date or dag_run.run_after).date()
         start, end = date_range.resolve(params["start"], params["end"], run_day, cfg["publication_lag_days"])
         return {
@@ -103,6 +132,8 @@ with DAG(
             "last_raw_keys": [
                 key for _, last in date_range.months(start, end) for key in date_range.raw_keys(last)
             ],
+            "partitions": date_range.partition_predicate(start, end),
+            "history": date_range.partition_predicate(start - HISTORY, end),
         }
 
     @task(task_id="months", task_display_name="Split it into months")
@@ -118,6 +149,18 @@ with DAG(
     def read_cluster_request(run_key: str) -> dict[str, Any]:
         """The RunJobFlow request that the Spark stack keeps in SSM, named after this run."""
         return cluster_request(run_key)
+
+    @task(task_id="gate", task_display_name="Every quality rule passes")
+    def pass_quality_gate(run_key: str, start: str, end: str, evaluation: str) -> dict[str, Any]:
+        """Keep the results of an evaluation run; fail, without another try, unless every rule passed."""
+        results = GlueDataQualityHook(aws_conn_id=None).get_evaluation_run_results(evaluation)["Results"]
+        days = (date.fromisoformat(end) - date.fromisoformat(start)).days + 1
+        found = quality.records(run_key, GATE, results, days)
+        key, bucket = quality.results_key(run_key, GATE), cfg["buckets"]["curated"]
+        S3Hook(aws_conn_id=None).load_string(quality.lines(found), key, bucket, replace=True)
+        if refused := quality.refusal(GATE, found):
+            raise AirflowFailException(refused)
+        return quality.summary(GATE, found)
 
     @task(task_id="check_row_accounting", task_display_name="No row got lost", retries=0)
     def check_row_accounting(
@@ -191,6 +234,27 @@ with DAG(
         pre_execute=Limits("glue"),
     )
 
+    with TaskGroup("quality", tooltip="The curated days meet their rules, or nothing is loaded"):
+        evaluate = GlueDataQualityRuleSetEvaluationRunOperator(
+            task_id="evaluate",
+            task_display_name="Evaluate the rules (Glue Data Quality)",
+            datasource=curated_days("flights", plan["partitions"]),
+            role="{{ cfg.quality.role_arn }}",
+            rule_set_names=[f"{{{{ cfg.quality.ruleset.{GATE} }}}}"],
+            rule_set_evaluation_run_kwargs={
+                "AdditionalDataSources": {
+                    "history": curated_days("flights", plan["history"]),
+                    "rejects": curated_days("flights_rejects", plan["partitions"]),
+                }
+            },
+            # The next task judges, after it has kept the results.
+            verify_result_status=False,
+            show_results=False,
+            deferrable=False,
+            pre_execute=EvaluationLimits("glue"),
+        )
+        gate = pass_quality_gate(plan["run_key"], plan["start"], plan["end"], evaluate.output)
+
     with TaskGroup("transform", tooltip="Curated flights and weather to a star schema, on EMR"):
         create_cluster = EmrCreateJobFlowOperator(
             task_id="create_cluster",
@@ -256,6 +320,7 @@ with DAG(
         )
 
         prepare >> create_tables >> list(load.values())
+        gate >> list(load.values())
         built["build_dimensions"] >> [load[name] for name in DIMENSIONS]
         # Those of type 2 re-key facts: one after the other, and before the run's own facts come.
         load["dim_airline"] >> load["dim_aircraft"]
@@ -266,6 +331,6 @@ with DAG(
         [load["fact_flight_lifecycle"], load["fact_airport_daily"]] >> count_rows
         list(load.values()) >> dbt_build
 
-    raw_objects >> curate >> create_cluster
+    raw_objects >> curate >> [evaluate, create_cluster]
     snapshots >> create_cluster
     check_row_accounting(plan["run_key"], ingested["flights"].output, count_rows.output)

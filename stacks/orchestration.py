@@ -18,13 +18,14 @@ from stacks.constructs.airflow_secrets import AirflowSecrets
 from stacks.constructs.arrival_trigger import ArrivalTrigger
 from stacks.constructs.bundle import ROOT
 from stacks.constructs.dag_bucket import DAGS, DagBucket
-from stacks.constructs.data_bucket import grant_read_objects
+from stacks.constructs.data_bucket import grant_put_objects, grant_read_objects
 from stacks.constructs.logs import PlatformLogGroup
 from stacks.constructs.stack import PlatformStack
 from stacks.constructs.task_permissions import (
     allow_clusters,
     allow_containers,
     allow_crawler,
+    allow_evaluations,
     allow_glue_job,
     allow_partition_repair,
     allow_rest_api,
@@ -100,7 +101,7 @@ class OrchestrationStack(PlatformStack):
             key=security.data_key,
             log_groups=log_groups,
         )
-        self._allow_tasks(lake, catalog, warehouse, spark, containers, ingestion)
+        self._allow_tasks(security, lake, catalog, warehouse, spark, containers, ingestion)
         self.secrets = AirflowSecrets(self, "Secrets", settings=settings, key=security.data_key)
         self.variable = self.secrets.variable(
             PROJECT,
@@ -123,6 +124,7 @@ class OrchestrationStack(PlatformStack):
 
     def _allow_tasks(
         self,
+        security: SecurityStack,
         lake: LakeStack,
         catalog: CatalogStack,
         warehouse: WarehouseStack,
@@ -149,6 +151,14 @@ class OrchestrationStack(PlatformStack):
                 bucket, self.role, "accounting/", reason="The last task checks the row counts of its own run."
             )
         allow_glue_job(self.role, catalog.curate_job_arn)
+        gate = catalog.quality_gate
+        allow_evaluations(self.role, ruleset_arn=gate.ruleset_arn, passed=gate.role)
+        grant_put_objects(
+            lake.curated, self.role, "quality/", reason="The gate keeps the results of a run, a file each."
+        )
+        self.role.add_to_policy(
+            iam.PolicyStatement(actions=["sns:Publish"], resources=[security.alerts_topic.topic_arn])
+        )
         allow_clusters(
             self.role,
             passed=[spark.service_role, spark.node_role],
@@ -196,6 +206,11 @@ class OrchestrationStack(PlatformStack):
             "glue": {"curate_flights": catalog.curate_job_name, "raw_crawler": catalog.crawler_name},
             "database": {"secret_arn": database.secret.secret_arn},
             "airflow_environment": self.environment_name,
+            "quality": {
+                "ruleset": {"curated_flights": catalog.quality_gate.ruleset_name},
+                "role_arn": catalog.quality_gate.role.role_arn,
+                "workers": self.settings.catalog.workers,
+            },
             "emr": {
                 "request_parameter": spark.request_parameter.parameter_name,
                 "steps": {name: asset.uri for name, asset in spark.steps.items()},

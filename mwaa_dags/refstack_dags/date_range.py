@@ -46,3 +46,16 @@ def raw_keys(day: date) -> tuple[str, str]:
 def run_key(run_id: str) -> str:
     """A DAG run's id in the letters that are safe in an S3 prefix, an SQL literal and a job argument."""
     return RUN_KEY_UNSAFE.sub("-", run_id).strip("-")
+
+
+def partition_predicate(first: date, last: date) -> str:
+    """Condition for the partitions year, month, day (text of fixed widths) of a range of days.
+
+    It grows with no range, and both Glue's catalog and Spark take it.
+    """
+    return (
+        f"((year > '{first:%Y}') or (year = '{first:%Y}' and month > '{first:%m}') "
+        f"or (year = '{first:%Y}' and month = '{first:%m}' and day >= '{first:%d}')) and "
+        f"((year < '{last:%Y}') or (year = '{last:%Y}' and month < '{last:%m}') "
+        f"or (year = '{last:%Y}' and month = '{last:%m}' and day <= '{last:%d}'))"
+    )

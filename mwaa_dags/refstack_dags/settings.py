@@ -50,3 +50,15 @@ class Limits:
             task.timeout = seconds
         else:
             task.execution_timeout = timedelta(seconds=seconds)
+
+
+class EvaluationLimits(Limits):
+    """The same for an evaluation by Glue Data Quality, with the number of its workers."""
+
+    def __call__(self, context: Context) -> None:
+        super().__call__(context)
+        task = context["ti"].task
+        seconds = cfg["timeouts"][self.kind]
+        task.number_of_workers = cfg["quality"]["workers"]
+        task.timeout = max(1, seconds // 60)
+        task.waiter_max_attempts = max(1, seconds // cfg["poll_seconds"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from refstack_dags.alerts import alert
+
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": "data-platform",
     # No Airflow connection: tasks call AWS as the environment's execution role.
@@ -15,4 +17,6 @@ DEFAULT_ARGS: dict[str, Any] = {
     "max_retry_delay": timedelta(minutes=10),
     # The last resort. The deployment's own, shorter limits are set when a task starts, see Limits.
     "execution_timeout": timedelta(hours=3),
+    # When no try is left.
+    "on_failure_callback": alert,
 }

@@ -22,6 +22,35 @@ def allow_glue_job(role: iam.Role, job_arn: str) -> None:
     )
 
 
+def allow_evaluations(role: iam.Role, *, ruleset_arn: str, passed: iam.Role) -> None:
+    """Let tasks evaluate one data-quality ruleset with the `passed` role, and see what came of it.
+
+    In a policy of its own: the role's inline policies may have 10,240 characters together.
+    """
+    iam.ManagedPolicy(
+        role,
+        "Evaluations",
+        description="Airflow evaluates the rules of its quality gate",
+        roles=[role],
+        statements=[
+            iam.PolicyStatement(
+                actions=[
+                    "glue:GetDataQualityResult",
+                    "glue:GetDataQualityRuleset",
+                    "glue:GetDataQualityRulesetEvaluationRun",
+                    "glue:StartDataQualityRulesetEvaluationRun",
+                ],
+                resources=[ruleset_arn],
+            ),
+            iam.PolicyStatement(
+                actions=["iam:PassRole"],
+                resources=[passed.role_arn],
+                conditions={"StringEquals": {"iam:PassedToService": "glue.amazonaws.com"}},
+            ),
+        ],
+    )
+
+
 def allow_statements(role: iam.Role, workgroup_arn: str) -> None:
     """Let tasks run SQL in a workgroup as the database user of `role`, and see their own statements."""
     role.add_to_policy(

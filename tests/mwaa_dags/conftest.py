@@ -24,6 +24,11 @@ SETTINGS: dict[str, Any] = {
     "glue": {"curate_flights": "job-curate", "raw_crawler": "crawler-raw"},
     "database": {"secret_arn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:rds"},
     "airflow_environment": "airflow",
+    "quality": {
+        "ruleset": {"curated_flights": "rules-curated"},
+        "role_arn": "arn:aws:iam::000000000000:role/quality",
+        "workers": 3,
+    },
     "emr": {
         "request_parameter": "/refstack/dev/emr/run_job_flow",
         "steps": {"build_dimensions": "s3://a/dimensions.py", "build_facts": "s3://a/facts.py"},

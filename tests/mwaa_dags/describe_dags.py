@@ -25,7 +25,10 @@ FLIGHTS_BATCH: dict[str, Any] = {
         "end": "2013-02-02",
         "run_key": "manual__1",
         "last_raw_keys": ["flights/last", "weather/last"],
+        "partitions": "year = '2013'",
+        "history": "year >= '2012'",
     },
+    "quality.evaluate": "dqrun-1",
     "transform.create_cluster": "j-CLUSTER",
     "transform.submit_steps": ["s-DIMENSIONS", "s-FACTS"],
     "transform.read_cluster_request": {"Name": "batch-manual__1"},
@@ -88,7 +91,10 @@ def limits(task: Any) -> dict[str, Any]:
     hook({"ti": TaskInstance(task)})
     found = {
         name: getattr(task, name, None)
-        for name in ("poke_interval", "job_poll_interval", "poll_interval", "waiter_delay")
+        for name in (
+            *("poke_interval", "job_poll_interval", "poll_interval", "waiter_delay"),
+            *("waiter_max_attempts", "number_of_workers"),
+        )
     }
     return {**found, "execution_timeout": task.execution_timeout, "timeout": getattr(task, "timeout", None)}
 
@@ -115,11 +121,32 @@ def described(dag: Any, task: Any) -> dict[str, Any]:
         "deferrable": bool(getattr(task, "deferrable", False)),
         "pool": task.pool,
         "trigger_rule": str(task.trigger_rule),
+        "on_failure": [function.__name__ for function in arguments.get("on_failure_callback") or []],
+        "on_retry": [function.__name__ for function in arguments.get("on_retry_callback") or []],
         "connection": arguments.get("aws_conn_id"),
         "botocore": arguments.get("botocore_config"),
         "rendered": {} if mapped or task.operator_name.startswith("@") else rendered(dag, task),
         "limits": {} if mapped else limits(task),
     }
+
+
+def alerts() -> dict[str, list[str]]:
+    """Subject and text of the alert for some failures."""
+    from refstack_dags.alerts import message, subject
+
+    ti = SimpleNamespace(
+        dag_id="flights_batch", task_id="quality.gate", run_id="manual__1", try_number=1, max_tries=2,
+        log_url="https://airflow/log",
+    )  # fmt: skip
+    killed = SimpleNamespace(**{**vars(ti), "task_id": "ä" * 200, "log_url": None, "try_number": 3})
+    contexts = {
+        "refused": {"ti": ti, "logical_date": datetime(2013, 3, 17, tzinfo=UTC), "exception": "2 rules"},
+        "raised": {"ti": ti, "logical_date": None, "exception": ValueError("no such day")},
+        "killed": {"ti": killed},
+        "timed_out": {"ti": ti, "exception": TimeoutError()},
+        "long": {"ti": ti, "exception": "x" * 300_000},
+    }
+    return {name: [subject(context), message(context)] for name, context in contexts.items()}
 
 
 def main() -> None:
@@ -157,6 +184,7 @@ def main() -> None:
         }
     document = json.dumps(
         {
+            "alerts": alerts(),
             "errors": bag.import_errors,
             "parse_seconds": seconds,
             "dags": dags,

@@ -14,6 +14,7 @@ from local.layout import ROOT
 
 pytestmark = pytest.mark.airflow
 
+AFTER_THE_LOAD = {"warehouse.count_rows", "warehouse.dbt_build", "check_row_accounting"}
 LOADS = [
     *(f"load_dim_{name}" for name in ("date", "airline", "airport", "aircraft", "weather")),
     "load_fact_flight",
@@ -107,6 +108,7 @@ def test_tasks_are_retried_with_growing_delays_except_the_check(flights_batch: d
     ("task_id", "interval", "seconds"),
     [
         ("curate", "job_poll_interval", 3601),
+        ("quality.evaluate", "waiter_delay", 3601),
         ("warehouse.load_fact_flight", "poll_interval", 1801),
     ],
 )
@@ -170,6 +172,43 @@ def test_dbt_builds_the_marts_after_every_load(flights_batch: dict[str, Any]) ->
         *("--start", "2013-01-30"),
         *("--end", "2013-02-02"),
     ]
+
+
+def test_the_gate_stands_between_curation_and_load_and_beside_the_transformation(
+    flights_batch: dict[str, Any],
+) -> None:
+    above = {name: ancestors(flights_batch, name) for name in flights_batch["tasks"]}
+
+    assert "curate" in above["quality.evaluate"]
+    assert "quality.evaluate" in above["quality.gate"]
+    for name, others in above.items():
+        load = name.startswith("warehouse.load_")
+        assert ("quality.gate" in others) == (load or name in AFTER_THE_LOAD), name
+
+
+def test_the_rules_are_evaluated_over_the_run_its_history_and_its_rejects(
+    flights_batch: dict[str, Any],
+) -> None:
+    evaluate = task(flights_batch, "quality.evaluate")
+    rendered = evaluate["rendered"]
+    others = rendered["rule_set_evaluation_run_kwargs"]["AdditionalDataSources"]
+
+    assert evaluate["operator"] == "GlueDataQualityRuleSetEvaluationRunOperator"
+    assert rendered["rule_set_names"] == ["rules-curated"]
+    assert rendered["role"] == "arn:aws:iam::000000000000:role/quality"
+    for source, table, predicate in (
+        (rendered["datasource"], "flights", "year = '2013'"),
+        (others["history"], "flights", "year >= '2012'"),
+        (others["rejects"], "flights_rejects", "year = '2013'"),
+    ):
+        assert source["GlueTable"] == {
+            "DatabaseName": "curated",
+            "TableName": table,
+            "AdditionalOptions": {"catalogPartitionPredicate": predicate, "pushDownPredicate": predicate},
+        }
+    limits = evaluate["limits"]
+    assert (limits["number_of_workers"], limits["timeout"]) == (3, 60)
+    assert limits["waiter_max_attempts"] * limits["waiter_delay"] <= 3601
 
 
 def test_emr_gets_both_steps_in_one_submission(flights_batch: dict[str, Any]) -> None:
@@ -250,3 +289,39 @@ def test_provider_operators_do_the_work(flights_batch: dict[str, Any]) -> None:
         *("EmrAddStepsOperator", "EmrStepSensor", "EmrTerminateJobFlowOperator", "RedshiftDataOperator"),
     } <= own
     assert "BashOperator" not in own
+
+
+def test_every_task_alerts_when_it_failed_for_good_and_none_before(described: dict[str, Any]) -> None:
+    for dag_id, dag in described["dags"].items():
+        for task_id, found in dag["tasks"].items():
+            assert found["on_failure"] == ["alert"], f"{dag_id} {task_id}"
+            assert found["on_retry"] == [], f"{dag_id} {task_id}"
+
+
+def test_an_alert_tells_what_failed_when_why_and_where_its_log_is(described: dict[str, Any]) -> None:
+    subject, message = described["alerts"]["refused"]
+
+    assert subject == "Failed: flights_batch / quality.gate"
+    assert message.splitlines() == [
+        "DAG: flights_batch",
+        "Task: quality.gate",
+        "Run: manual__1",
+        "Logical date: 2013-03-17T00:00:00+00:00",
+        "Try: 1 of 3",
+        "Log: https://airflow/log",
+        "Likely cause: 2 rules",
+    ]
+    _, raised = described["alerts"]["raised"]
+    assert "Logical date: none" in raised
+    assert raised.endswith("Likely cause: ValueError: no such day")
+
+
+def test_an_alert_keeps_to_the_limits_of_sns_whatever_is_known(described: dict[str, Any]) -> None:
+    subject, message = described["alerts"]["killed"]
+
+    assert len(subject) == 100
+    assert subject.isascii()
+    assert "Log: in Airflow, under this task and try" in message
+    assert "ended without saying why: look for lack of memory" in message
+    assert "(TimeoutError)" in described["alerts"]["timed_out"][1]
+    assert len(described["alerts"]["long"][1]) < 5_000

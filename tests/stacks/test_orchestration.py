@@ -166,6 +166,7 @@ def test_the_variable_names_everything_that_the_dags_use() -> None:
         "glue",
         "database",
         "airflow_environment",
+        "quality",
         "emr",
         "warehouse",
         "containers",
@@ -249,6 +250,28 @@ def test_tasks_invoke_three_functions_and_start_one_glue_job() -> None:
     assert {each.rsplit("/", 1)[1] for each in repaired} == {"flights", "flights_rejects"}
 
 
+def test_tasks_evaluate_one_ruleset_with_the_role_that_is_made_for_it() -> None:
+    allowed = permissions(synthesise(), "Orchestration", "Role")
+    gate = known_to_dags(synthesise())["quality"]
+
+    (ruleset,) = allowed.resources["glue:StartDataQualityRulesetEvaluationRun"]
+    assert ruleset.endswith(f":dataQualityRuleset/{gate['ruleset']['curated_flights']}")
+    assert {name for name in allowed.of_service("glue") if "DataQuality" in name} == {
+        "GetDataQualityResult",
+        "GetDataQualityRuleset",
+        "GetDataQualityRulesetEvaluationRun",
+        "StartDataQualityRulesetEvaluationRun",
+    }
+    assert gate["role_arn"] in allowed.resources["iam:PassRole"]
+    assert gate["workers"] == 2
+
+
+def test_tasks_alert_one_topic() -> None:
+    allowed = permissions(synthesise(), "Orchestration", "Role")
+
+    assert allowed.resources["sns:Publish"] == {known_to_dags(synthesise())["alerts_topic_arn"]}
+
+
 def test_tasks_start_clusters_with_this_environment_s_tags_and_pass_single_roles() -> None:
     allowed = permissions(synthesise(), "Orchestration", "Role")
     prefix = "elasticmapreduce:"
@@ -262,8 +285,8 @@ def test_tasks_start_clusters_with_this_environment_s_tags_and_pass_single_roles
             f"{prefix}ResourceTag/environment": "dev",
         }
     }
-    # EMR's two, and two a container.
-    assert len(allowed.resources["iam:PassRole"]) == 6
+    # EMR's two, two a container, and the one that evaluates quality rules.
+    assert len(allowed.resources["iam:PassRole"]) == 7
     assert all("Role" in each and "*" not in each for each in allowed.resources["iam:PassRole"])
 
 
@@ -278,7 +301,7 @@ def test_tasks_run_sql_in_one_workgroup_and_see_their_own_statements() -> None:
     }
 
 
-def test_tasks_read_raw_objects_and_row_accounts_and_write_no_object() -> None:
+def test_tasks_read_raw_objects_and_row_accounts_and_write_the_gate_s_results() -> None:
     allowed = permissions(synthesise(), "Orchestration", "Role")
     read = {each for each in allowed.resources["s3:GetObject"] if "SourceBucket" not in each}
 
@@ -288,7 +311,8 @@ def test_tasks_read_raw_objects_and_row_accounts_and_write_no_object() -> None:
         "flights/*",
         "weather/*",
     ]
-    assert not any(action.startswith(("s3:Put", "s3:Delete")) for action in allowed.actions)
+    assert {each.split("/", 1)[1] for each in allowed.resources["s3:PutObject"]} == {"quality/*"}
+    assert not any(action.startswith("s3:Delete") for action in allowed.actions)
 
 
 def test_the_actions_on_everything_are_those_that_know_no_resource() -> None:
