@@ -37,9 +37,11 @@ ARTIFACTS = {
     "static_index.html": "text/html",
 }
 """What dbt leaves behind → its content type. The last one is the documentation, as a page of its own."""
+NOT_BUILT = ("--exclude-resource-types", "exposure", "unit_test")
+"""Exposures are only documented; unit tests are about the models' code, so they run where that changes."""
 CREDENTIALS_SECONDS = 3600
 NAMED_FAILURES = 5
-TESTS = ("test", "unit_test", "source")
+TESTS = ("test", "source")
 OUTCOMES = {"pass": "passed", "success": "passed", "warn": "passed", "fail": "failed"}
 """dbt's statuses → those of the quality results; a test that dbt skipped was not evaluated and has none."""
 
@@ -123,8 +125,7 @@ class Dbt:
 def build(dbt: Dbt, select: Sequence[str]) -> Iterator[Any]:
     """Run the commands, each only if the one before has not failed; the results of their nodes."""
     chosen = ["--select", *select] if select else []
-    # Exposures are documented, there is nothing to build.
-    for command in (["source", "freshness"], ["build", "--exclude-resource-type", "exposure", *chosen]):
+    for command in (["source", "freshness"], ["build", *NOT_BUILT, *chosen]):
         results = dbt.run(*command).result.results
         yield from results
         if any(_failed(result) for result in results):
@@ -168,9 +169,11 @@ def _failed(result: Any) -> bool:
 
 
 def _tested(node: Any) -> str:
-    """The model or the source that a test is of: the one it is declared at, else the last that it reads."""
-    named = getattr(node, "attached_node", None) or getattr(node, "tested_node_unique_id", None)
-    return str(named or next(iter(reversed(node.depends_on.nodes)), node.name)).split(".", 2)[-1]
+    """The model or the source that a test is of: the one it is declared at, else the first that it reads."""
+    read = node.depends_on.nodes
+    # A source is not attached to its tests; it comes after what they compare it with.
+    of: str = getattr(node, "attached_node", None) or read[-1 if getattr(node, "test_metadata", None) else 0]
+    return of.split(".", 2)[-1]
 
 
 def _text(value: object) -> str | None:
