@@ -8,7 +8,7 @@ PYTHON := $(shell for p in python3.12 python3.11 python3; do \
 RUN := $(TOOLS)/main/bin/python -m local.cli
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status spark-history test bench lint synth deploy destroy fidelity
+.PHONY: help setup demo up down compose status spark-history test bench lint synth deploy destroy fidelity
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
@@ -25,6 +25,9 @@ up: setup ## start the embedded AWS with everything deployed, and leave it runni
 
 down: setup ## stop the embedded AWS and everything that it started
 	@$(RUN) down
+
+compose: ## with Docker: Airflow, PostgreSQL, Kafka and the ETL (needs .env, see compose/example.env)
+	@rm -rf build/compose && mkdir -p build/compose && cp -R containers/etl build/compose/etl && cp -R flights build/compose/etl/flights && docker compose up --build
 
 status: setup ## what runs, and where
 	@$(RUN) status

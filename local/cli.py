@@ -123,12 +123,15 @@ def bench() -> None:
 
 @app.command()
 def lint() -> None:
-    """Ruff, mypy --strict, hadolint, then cdk-nag (in every synth) and cfn-lint on every environment."""
+    """Ruff, mypy --strict, hadolint, the compose schema; cdk-nag and cfn-lint on every environment."""
     checked = [name for name in PYTHON_TREES if (ROOT / name).exists()]
     _check("ruff", "ruff", "check", *checked, "tests")
     _check("ruff's formatter", "ruff", "format", "--check", *checked, "tests")
     _check("mypy", "mypy", *checked)
-    _check("hadolint", "hadolint", *map(str, sorted((ROOT / "containers").glob("*/Dockerfile"))))
+    dockerfiles = [*sorted((ROOT / "containers").glob("*/Dockerfile")), ROOT / "compose" / "Dockerfile"]
+    _check("hadolint", "hadolint", *map(str, dockerfiles))
+    compose = ("--builtin-schema", "vendor.compose-spec", "docker-compose.yml")
+    _check("the compose file's schema", "check-jsonschema", "--quiet", *compose)
     outputs = [cdk.synth(env, output=ROOT / "build" / "lint" / env) for env in ENVIRONMENTS]
     templates = [str(path) for output in outputs for path in sorted(output.glob("*.template.json"))]
     _check("cfn-lint", "cfn-lint", "--non-zero-exit-code", "error", "--template", *templates)
@@ -156,6 +159,7 @@ PYTHON_TREES = (
     "emr_steps",
     "mwaa_dags",
     "containers",
+    "compose",
     "bench",
     "local",
 )

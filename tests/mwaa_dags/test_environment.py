@@ -64,17 +64,17 @@ def uv(*arguments: str | Path) -> None:
         pytest.fail(f"The requirements cannot be installed: {done.stderr}")
 
 
-def imported(python: Path, home: Path) -> dict[str, Any]:
-    """What the Airflow behind `python` makes of the DAG folder."""
+def imported(python: Path, home: Path, dags: Path = DAGS) -> dict[str, Any]:
+    """What the Airflow behind `python` makes of a DAG folder."""
     done = subprocess.run(
-        [python, Path(__file__).with_name("import_dags.py"), DAGS],
+        [python, Path(__file__).with_name("import_dags.py"), dags],
         env={
             "PATH": os.environ["PATH"],
             "HOME": str(home),
             "AIRFLOW_HOME": str(home),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
-            "PYTHONPATH": str(DAGS),
+            "PYTHONPATH": str(dags),
             "PYTHONDONTWRITEBYTECODE": "1",
         },
         capture_output=True,
@@ -102,6 +102,16 @@ def test_the_next_airflow_imports_every_dag(tmp_path: Path, described: dict[str,
 
     assert found["version"].startswith("3.3.")
     assert (found["dags"], found["errors"]) == (sorted(described["dags"]), {})
+
+
+def test_the_compose_file_s_airflow_imports_the_variant_with_docker(tmp_path: Path) -> None:
+    listed = (ROOT / "compose" / "requirements.txt").read_text()
+    constraints = DAGS / "constraints.txt"
+    requirements = f"--constraint {constraints}\n{listed}\napache-airflow=={AIRFLOW_VERSION}\n"
+
+    found = imported(build("compose", requirements, constraints), tmp_path, ROOT / "compose" / "dags")
+
+    assert (found["dags"], found["errors"]) == (["container_etl_docker"], {})
 
 
 def test_heavy_tools_stay_out_of_the_environment() -> None:
