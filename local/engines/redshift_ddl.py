@@ -36,7 +36,10 @@ def remember(name: str, table: Table) -> str | None:
 def block(statements: Sequence[str]) -> str:
     """Several statements as one, so that they also fit a prepared statement."""
     body = " ".join(f"{statement}\n;" for statement in statements)  # a statement may end in a comment
-    return f"DO $redshift$ BEGIN {body} END $redshift$"
+    mark = "$redshift$"
+    while mark in body:
+        mark = f"{mark[:-1]}_$"
+    return f"DO {mark} BEGIN {body} END {mark}"
 
 
 def create_table(tokens: Sequence[Token]) -> str:

@@ -211,7 +211,6 @@ def _check_query(query: str) -> None:
 
 
 def _character(text: str) -> str:
-    known = {"\\t": "\t", "t": "t"}.get(text, text)
-    if len(known) != 1 or not known.isascii():
+    if len(text) != 1 or not text.isascii():
         raise UnsupportedError("UNLOAD delimiter must be a single ASCII character", "Choose one.", "22023")
-    return known
+    return text

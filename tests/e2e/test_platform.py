@@ -244,6 +244,29 @@ def test_a_container_loads_the_operational_store_and_accounts_for_every_row(plat
     assert any(":task/refstack-dev-containers/" in arn for arn in _ended_containers())
 
 
+def test_the_warehouse_is_maintained_and_a_mart_lies_in_the_exports(
+    platform: Platform, buckets: dict[str, str]
+) -> None:
+    again = pipeline.Run(
+        FIRST.end, FIRST.end, arrives=True
+    )  # its id is short enough for InvokeRestApi's paths
+    run = {"dag_run_id": again.run_id, "logical_date": None}
+    pipeline.rest("POST", "/dags/warehouse_maintenance/dagRuns", body=run)
+    pipeline.await_end(again, lambda *_: None, "warehouse_maintenance")
+    s3, prefix = runtime.client("s3"), "exports/mart_on_time_performance/"
+    found = s3.list_objects_v2(Bucket=buckets["warehouse"], Prefix=prefix)["Contents"]
+    manifest = json.loads(s3.get_object(Bucket=buckets["warehouse"], Key=f"{prefix}manifest")["Body"].read())
+    hours = platform.returned("check_freshness", again, dag="warehouse_maintenance")
+
+    files = [item["Key"] for item in found if item["Key"].endswith(".parquet")]
+    assert (
+        sorted(entry["url"].partition(buckets["warehouse"] + "/")[2] for entry in manifest["entries"])
+        == files
+    )
+    assert {key.split("/")[2] for key in files} == {"month_start=2013-01-01"}
+    assert set(hours) == {"fact_flight", "fact_flight_lifecycle", "fact_airport_daily"}
+
+
 def test_questions_have_the_same_answers_on_every_engine_that_they_name(platform: Platform) -> None:
     create_redshift_views()
     wrong = {}

@@ -262,6 +262,12 @@ def test_a_tables_keys_are_remembered_and_not_made():
     assert "FOREIGN KEY (b) references u ( c )" in made
 
 
+def test_a_block_s_mark_is_none_that_its_literals_hold():
+    made = postgres("create table t distkey (a) as select '$redshift$ $redshift_$' as a")
+    assert made.startswith("DO $redshift__$ BEGIN")
+    assert "'$redshift$ $redshift_$'" in made
+
+
 def test_columns_without_a_size_have_redshifts():
     made = postgres("create table t (a varchar, b text, c char, d decimal, e varchar(max))")
     for column in (
