@@ -41,12 +41,7 @@ def java_trust_store() -> Path:
     """Public authorities and the certificates to trust here, as one PKCS #12 file without password."""
     path = home() / "certificates" / "trust.p12"
     if not path.exists():
-        listed = "".join(
-            Path(file).read_text()
-            for file in (ssl.get_default_verify_paths().cafile, certifi.where())
-            if file and Path(file).exists() and Path(file) != bundle()
-        )
-        trusted = x509.load_pem_x509_certificates((listed + bundle().read_text()).encode())
+        trusted = x509.load_pem_x509_certificates(Path(certifi.where()).read_bytes() + bundle().read_bytes())
         unique = {one.fingerprint(hashes.SHA256()): one for one in trusted}
         entries = [
             pkcs12.PKCS12Certificate(one, fingerprint.hex().encode()) for fingerprint, one in unique.items()

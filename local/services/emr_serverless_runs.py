@@ -37,7 +37,8 @@ from local.services.emr_serverless import (
 from local.services.service import Request, ServiceError
 
 SESSION = "emr-serverless"
-STREAMING_ATTEMPTS = 1
+FAILURES_AN_HOUR = 5
+"""After so many in an hour a streaming run is given up, unless its policy says otherwise."""
 DRIVER_VARIABLE = "spark.emr-serverless.driverEnv."
 PAGE = 50
 
@@ -190,7 +191,7 @@ def _live(record: dict[str, Any]) -> None:
     _state(record, "PENDING")
     start(application)
     _state(record, "SCHEDULED")
-    attempts = int(record.get("retryPolicy", {}).get("maxAttempts", STREAMING_ATTEMPTS))
+    failures: list[float] = []
     while True:
         try:
             outcome = _attempt(application, record, cancelled)
@@ -201,11 +202,21 @@ def _live(record: dict[str, Any]) -> None:
             reason = "Job run timed out." if outcome.timed_out else f"Job failed: {failure_message(outcome)}"
         except Exception as error:
             reason = f"Job failed: {type(error).__name__}: {error}"
-        if record["attempt"] >= attempts or cancelled.is_set():
+        failures.append(time.monotonic())
+        if cancelled.is_set() or not _tried_again(record, failures):
             return _end(record, "FAILED", reason[:256])
         with changed:
             record["attempt"] += 1
             _state(record, "SCHEDULED", reason[:256])
+
+
+def _tried_again(record: dict[str, Any], failures: list[float]) -> bool:
+    """Whether a run goes on after its failures, given when they were: a batch run is tried once."""
+    policy = record.get("retryPolicy", {})
+    if "maxAttempts" in policy or record["mode"] != "STREAMING":
+        return bool(record["attempt"] < policy.get("maxAttempts", 1))
+    recent = [moment for moment in failures if moment > time.monotonic() - 3600]
+    return len(recent) < int(policy.get("maxFailedAttemptsPerHour", FAILURES_AN_HOUR))
 
 
 def _attempt(application: dict[str, Any], record: dict[str, Any], cancelled: threading.Event) -> Outcome:
