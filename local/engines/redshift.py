@@ -30,7 +30,7 @@ REDSHIFT_SETTINGS = {
     # What it reads lies in memory here: a jump costs no more than the next page.
     "random_page_cost": "1.1",
 }
-CATALOG = [Path(__file__).with_name(f"redshift_{name}.sql") for name in ("catalog", "schema")]
+CATALOG = [Path(__file__).with_name(f"redshift_{name}.sql") for name in ("catalog", "views", "schema")]
 ENDPOINT_READY_SECONDS = 20.0
 
 

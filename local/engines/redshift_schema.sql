@@ -1,4 +1,5 @@
--- Run after redshift_catalog.sql, in template1 of a namespace's server.
+-- Run after redshift_catalog.sql in the same session.
+
 -- Functions of which PostgreSQL has another of the same name: the translation names them in this schema, so that
 -- an unnamed column is called as on Redshift.
 CREATE SCHEMA redshift;
