@@ -149,6 +149,8 @@ def summarise(seconds: dict[str, float], runs: list[dict[str, Any]]) -> dict[str
         "rows": summary.rows(buckets),
         "rejects": summary.rejects(buckets["curated"]),
         "accounting": summary.accounting(buckets),
+        "quality": summary.quality(buckets["curated"]),
+        "dbt": summary.dbt(buckets["warehouse"]),
         "dag_runs": [{key: run[key] for key in ("dag_id", "logical_date", "state")} for run in runs],
         "iam": {"would_deny": sum(call["count"] for call in denied)},
     }
@@ -180,6 +182,10 @@ def problems(found: dict[str, Any]) -> list[str]:
             f"{counted['curated_flights']} flights are curated, but the warehouse has "
             f"{counted.get('fact_flight')}."
         )
+    if failed := [result["rule"] for result in found["quality"]["results"] if result["failed"]]:
+        wrong.append(f"Quality rules failed: {'; '.join(failed)}.")
+    if found["dbt"]["failed"]:
+        wrong.append(f"{found['dbt']['failed']} nodes of the last dbt build failed.")
     for stage in found["accounting"]:
         written = sum(stage["written"].get(table, 0) for table in stage["main"])
         if stage["read"] != written + sum(stage["rejected"].values()):
@@ -199,6 +205,11 @@ def show(found: dict[str, Any], console: Console) -> None:
         f"Rejected: {sum(found['rejects'].values())}. Stacks: {len(found['stacks'])}. "
         f"DAG runs: {', '.join(run['state'] for run in found['dag_runs'])}. "
         f"Calls that the policies would deny: {found['iam']['would_deny']}."
+    )
+    quality, dbt = found["quality"], found["dbt"]
+    console.print(
+        f"Quality: {quality['rules']} rules, {quality['passed']} checks passed, {quality['failed']} failed. "
+        f"dbt: {dbt['models']} models, {dbt['tests']} tests, {dbt['failed']} failed."
     )
     for problem in found["problems"]:
         console.print(f"[red]{problem}[/red]")

@@ -6,7 +6,7 @@ The page needs no network: its charts are inline SVG, its style stands in it.
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,15 @@ from local.charts import Bar
 from local.warehouse_client import query
 
 PAGE = Path(__file__).with_name("report.template.html")
+MEASURES = {
+    "temperature_c": "Temperature",
+    "wind_speed_kmh": "Wind",
+    "precipitation_mm": "Rain or snow",
+    "visibility_m": "Visibility",
+}
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 SHOWN_AIRPORTS = 20
+SHOWN_MODELS = 12
 
 BY_MONTH = """
 SELECT d.month AS month, d.month_name AS name, COUNT(*) AS flights, AVG(f.dep_delay_minutes::float) AS delay,
@@ -26,18 +33,26 @@ FROM core.fact_flight f JOIN core.dim_date d ON d.date_key = f.date_key
 GROUP BY d.month, d.month_name ORDER BY d.month
 """
 BY_AIRLINE = """
-SELECT a.name AS name, COUNT(*) AS flights, AVG(f.arr_delay_minutes::float) AS delay,
-       AVG(CASE WHEN f.arr_delay_minutes >= 15 THEN 100.0 ELSE 0.0 END) AS late
-FROM core.fact_flight f JOIN core.dim_airline a ON a.airline_key = f.airline_key
-WHERE f.arr_delay_minutes IS NOT NULL
-GROUP BY a.name ORDER BY delay DESC
+SELECT airline_name AS name, SUM(arrivals) AS flights,
+       SUM(mean_arr_delay_minutes * arrivals) / SUM(arrivals) AS delay,
+       100.0 * SUM(arrivals_late) / SUM(arrivals) AS late
+FROM marts.mart_on_time_performance
+WHERE arrivals > 0
+GROUP BY airline_name ORDER BY delay DESC
 """
 BY_AIRPORT = f"""
-SELECT p.airport AS airport, p.name AS name, SUM(s.arrivals) AS flights,
-       SUM(s.mean_arr_delay_minutes * s.arrivals) / SUM(s.arrivals) AS delay
-FROM core.fact_airport_daily s JOIN core.dim_airport p ON p.airport_key = s.airport_key
-WHERE s.arrivals > 0 AND p.airport_key <> -1
-GROUP BY p.airport, p.name ORDER BY flights DESC LIMIT {SHOWN_AIRPORTS}
+SELECT airport AS airport, airport_name AS name, SUM(arrivals) AS flights,
+       SUM(mean_arr_delay_minutes * arrivals) / SUM(arrivals) AS delay
+FROM marts.mart_airport_daily
+WHERE arrivals > 0
+GROUP BY airport, airport_name ORDER BY flights DESC LIMIT {SHOWN_AIRPORTS}
+"""  # noqa: S608 (a constant)
+BY_MODEL = f"""
+SELECT manufacturer AS manufacturer, model AS model, COUNT(DISTINCT tail_number) AS aircraft,
+       SUM(flights) AS flights, AVG(air_hours) AS hours
+FROM marts.mart_aircraft_utilisation
+WHERE model IS NOT NULL
+GROUP BY manufacturer, model ORDER BY flights DESC LIMIT {SHOWN_MODELS}
 """  # noqa: S608 (a constant)
 BY_HOUR = """
 SELECT d.day_of_week AS weekday, f.sched_dep_time / 100 AS hour, AVG(f.dep_delay_minutes::float) AS delay
@@ -46,18 +61,11 @@ WHERE f.dep_delay_minutes IS NOT NULL
 GROUP BY d.day_of_week, f.sched_dep_time / 100
 """
 BY_WEATHER = """
-SELECT band AS band, COUNT(*) AS flights, AVG(dep_delay_minutes::float) AS delay,
-       AVG(CASE WHEN cancelled THEN 100.0 ELSE 0.0 END) AS cancelled
-FROM (
-  SELECT f.dep_delay_minutes, f.cancelled,
-         CASE WHEN f.weather_key = -1 THEN '5 no observation'
-              WHEN w.visibility_m < 1600 THEN '1 fog (below 1.6 km)'
-              WHEN w.precipitation_mm > 0 THEN '2 rain or snow'
-              WHEN w.wind_speed_kmh >= 30 THEN '3 wind (30 km/h and more)'
-              ELSE '4 fair' END AS band
-  FROM core.fact_flight f JOIN core.dim_weather w ON w.weather_key = f.weather_key
-) AS banded
-GROUP BY band ORDER BY band
+SELECT measure AS measure, band_number AS number, band AS band, SUM(flights) AS flights,
+       SUM(mean_dep_delay_minutes * departures) / NULLIF(SUM(departures), 0) AS delay,
+       100.0 * SUM(flights_cancelled) / SUM(flights) AS cancelled
+FROM marts.mart_weather_impact
+GROUP BY measure, band_number, band ORDER BY measure, band_number
 """
 
 
@@ -70,10 +78,17 @@ def write(found: Mapping[str, Any], folder: Path) -> Path:
         months=_months(query(BY_MONTH)),
         airlines=_airlines(query(BY_AIRLINE)),
         airports=_airports(query(BY_AIRPORT)),
+        models=_models(query(BY_MODEL)),
         hours=_hours(query(BY_HOUR)),
         weather=_weather(query(BY_WEATHER)),
         accounting=_accounting(found),
         tables=_table(("table", "rows"), found["rows"].items()),
+        quality=_quality(found["quality"]),
+        dbt="{models} models and {tests} tests, {failed} failed".format(**found["dbt"]),
+        rules=_table(
+            ("gate", "table", "rule", "passed", "failed"),
+            [tuple(result.values()) for result in found["quality"]["results"]],
+        ),
         rejects=_table(("reason", "rows"), found["rejects"].items()),
         stacks=_table(
             ("stack", "status", "resources"),
@@ -144,7 +159,7 @@ def _weather(rows: Sequence[Mapping[str, Any]]) -> str:
     return charts.rows(
         [
             Bar(
-                str(row["band"])[2:],
+                f"{MEASURES.get(row['measure'], row['measure'])}: {row['band']}",
                 _number(row["delay"]),
                 tooltip=f"{row['flights']:,} flights, {_number(row['cancelled']):.1f} % cancelled",
             )
@@ -152,6 +167,31 @@ def _weather(rows: Sequence[Mapping[str, Any]]) -> str:
         ],
         unit="min",
     )
+
+
+def _models(rows: Sequence[Mapping[str, Any]]) -> str:
+    return charts.rows(
+        [
+            Bar(
+                f"{row['manufacturer']} {row['model']}"[:25],
+                _number(row["hours"]),
+                tooltip=f"{row['aircraft']} aircraft, {int(row['flights']):,} flights",
+            )
+            for row in rows
+        ],
+        unit="h",
+    )
+
+
+def _quality(quality: Mapping[str, Any]) -> str:
+    """A step for each gate: how many of its checks passed."""
+    gates = sorted({result["gate"] for result in quality["results"]})
+    steps = []
+    for gate in gates:
+        results = [result for result in quality["results"] if result["gate"] == gate]
+        passed, failed = (sum(result[outcome] for result in results) for outcome in ("passed", "failed"))
+        steps.append((gate, passed, f"{len(results)} rules, {failed} checks failed"))
+    return _steps(steps)
 
 
 def _accounting(found: Mapping[str, Any]) -> str:
@@ -162,6 +202,10 @@ def _accounting(found: Mapping[str, Any]) -> str:
         ("curated", counted["curated_flights"], f"typed and valid; {rejected:,} rejected with a reason"),
         ("fact_flight", counted.get("fact_flight", 0), "in the warehouse"),
     ]
+    return _steps(steps)
+
+
+def _steps(steps: Iterable[tuple[str, int, str]]) -> str:
     return "".join(
         f'<div class="step"><b>{count:,}</b><span>{escape(name)}</span><small>{escape(what)}</small></div>'
         for name, count, what in steps

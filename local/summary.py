@@ -50,21 +50,22 @@ def stacks() -> list[dict[str, Any]]:
 
 
 def rows(buckets: dict[str, str]) -> dict[str, int]:
-    """Rows of the raw and curated zones and of every table of the warehouse's core schema."""
+    """Rows of the raw and curated zones and of every table of the warehouse's schemas core and marts."""
     counted = {
         "raw_flights": _count(buckets["raw"], "flights/", _csv_rows),
         "raw_weather": _count(buckets["raw"], "weather/", _lines),
         "curated_flights": _count(buckets["curated"], "flights/", _parquet_rows),
     }
     tables = warehouse_client.query(
-        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'core' "
-        "AND table_type = 'BASE TABLE' ORDER BY table_name"
+        "SELECT table_schema, table_name FROM information_schema.tables "
+        "WHERE table_schema IN ('core', 'marts') AND table_type = 'BASE TABLE' "
+        "ORDER BY table_schema, table_name"
     )
-    names = [str(table["table_name"]) for table in tables]
-    if names:
+    if tables:
         union = " UNION ALL ".join(
-            f"SELECT '{name}' AS name, COUNT(*) AS rows FROM core.{name}"  # noqa: S608 (from the catalogue)
-            for name in names
+            f"SELECT '{table['table_name']}' AS name, COUNT(*) AS rows "  # noqa: S608 (from the catalogue)
+            f"FROM {table['table_schema']}.{table['table_name']}"
+            for table in tables
         )
         counted |= {str(row["name"]): int(row["rows"]) for row in warehouse_client.query(union)}
     return counted
@@ -91,6 +92,46 @@ def accounting(buckets: dict[str, str]) -> list[dict[str, Any]]:
     ]
 
 
+def quality(curated_bucket: str) -> dict[str, Any]:
+    """Outcomes of all quality rules in all runs: their numbers, and each rule's own."""
+    outcomes: dict[tuple[str, str, str], Counter[str]] = {}
+    s3 = runtime.client("s3")
+    for key in _keys(curated_bucket, "quality/"):
+        for line in s3.get_object(Bucket=curated_bucket, Key=key)["Body"].read().splitlines():
+            result = json.loads(line)
+            rule = (result["gate"], result["table"], result["rule"])
+            outcomes.setdefault(rule, Counter())[result["outcome"]] += 1
+    results: list[dict[str, Any]] = [
+        {"gate": gate, "table": table, "rule": rule, **_passed_and_failed(counts)}
+        for (gate, table, rule), counts in sorted(outcomes.items())
+    ]
+    totals = {outcome: sum(result[outcome] for result in results) for outcome in ("passed", "failed")}
+    return {"rules": len(results), **totals, "results": results}
+
+
+def dbt(warehouse_bucket: str) -> dict[str, int]:
+    """What the last `dbt build` made and tested; snapshots and seeds count as models.
+
+    A node that did not run, since one before it failed, has failed too.
+    """
+    s3 = runtime.client("s3")
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=warehouse_bucket, Prefix="dbt/")
+    found = [item for page in pages for item in page.get("Contents", [])]
+    runs = [item for item in found if item["Key"].endswith("/run_results.json")]
+    if not runs:
+        return {"models": 0, "tests": 0, "passed": 0, "failed": 0}
+    last = max(runs, key=lambda item: item["LastModified"])["Key"]
+    nodes = json.loads(s3.get_object(Bucket=warehouse_bucket, Key=last)["Body"].read())["results"]
+    kinds = Counter("tests" if "test" in node["unique_id"].split(".")[0] else "models" for node in nodes)
+    passed = sum(node["status"] in {"success", "pass", "warn"} for node in nodes)
+    return {
+        "models": kinds["models"],
+        "tests": kinds["tests"],
+        "passed": passed,
+        "failed": len(nodes) - passed,
+    }
+
+
 def would_deny() -> list[dict[str, Any]]:
     """Calls that the deployed policies would have refused: caller, action, resource and how often."""
     log = home() / "would_deny.jsonl"
@@ -109,6 +150,11 @@ def write(summary: dict[str, Any], folder: Path) -> Path:
     path = folder / "summary.json"
     path.write_text(json.dumps(summary, indent=2, sort_keys=False) + "\n")
     return path
+
+
+def _passed_and_failed(outcomes: Counter[str]) -> dict[str, int]:
+    """An error counts as a failure: the rule was not shown to hold."""
+    return {"passed": outcomes["passed"], "failed": outcomes.total() - outcomes["passed"]}
 
 
 def _keys(bucket: str, prefix: str) -> Iterator[str]:

@@ -21,7 +21,12 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     report.BY_AIRLINE: [{"name": "Fly & <b>Sons", "flights": 10, "delay": -1.5, "late": 20.0}],
     report.BY_AIRPORT: [{"airport": "BOS", "name": "Logan", "flights": 10, "delay": 2.0}],
     report.BY_HOUR: [{"weekday": 1, "hour": 5, "delay": 0.5}, {"weekday": 7, "hour": 21, "delay": 24.0}],
-    report.BY_WEATHER: [{"band": "4 fair", "flights": 10, "delay": 9.0, "cancelled": 1.0}],
+    report.BY_MODEL: [
+        {"manufacturer": "BOEING", "model": "737", "aircraft": 3, "flights": 90, "hours": 120.5}
+    ],
+    report.BY_WEATHER: [
+        {"measure": "wind_speed_kmh", "number": 1, "band": "calm", "flights": 10, "delay": 9, "cancelled": 1}
+    ],
 }
 FOUND = {
     "ok": True,
@@ -31,6 +36,16 @@ FOUND = {
     "stacks": [{"name": "refstack-dev-lake", "status": "CREATE_COMPLETE", "resources": 11}],
     "dag_runs": [{"dag_id": "flights_batch", "logical_date": "2013-12-31T00:00:00Z", "state": "success"}],
     "seconds": {"deploy": 40.5},
+    "quality": {
+        "rules": 2,
+        "passed": 5,
+        "failed": 1,
+        "results": [
+            {"gate": "curated_flights", "table": "flights", "rule": "RowCount > 0", "passed": 3, "failed": 0},
+            {"gate": "dbt", "table": "mart", "rule": "unique <key>", "passed": 2, "failed": 1},
+        ],
+    },
+    "dbt": {"models": 7, "tests": 50, "passed": 57, "failed": 0},
     "iam": {"would_deny": 3},
 }
 
@@ -51,6 +66,14 @@ def test_the_page_shows_the_accounting_and_the_verdict(page: str) -> None:
     assert "1 rejected with a reason" in page
     assert "would have denied: 3" in page
     assert "27,004 flights" in page
+
+
+def test_the_page_shows_the_quality_gates_and_the_marts(page: str) -> None:
+    assert "1 rules, 1 checks failed" in page
+    assert "unique &lt;key&gt;" in page
+    assert "7 models and 50 tests, 0 failed" in page
+    assert "Wind: calm" in page
+    assert "BOEING 737" in page
 
 
 def test_names_from_the_data_are_escaped(page: str) -> None:
