@@ -38,6 +38,8 @@ def connect(settings: EtlSettings, user: str, password: str) -> psycopg.Connecti
         user=user,
         password=password,
         autocommit=True,
+        # Each month makes its temporary table anew: a plan prepared on the last one's would be refused.
+        prepare_threshold=None,
     )
 
 

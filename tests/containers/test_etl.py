@@ -6,7 +6,7 @@ import gzip
 import io
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -177,6 +177,20 @@ def test_running_days_again_leaves_the_same_rows_and_a_correction_replaces_its_d
     assert once == twice
     assert [(row[0], row[2], row[9]) for row in corrected["flights"]] == [(FIRST, 1, 60), (SECOND, 1, 5)]
     assert corrected["weather"] == once["weather"]
+
+
+def test_a_range_of_many_months_is_loaded_month_by_month(
+    lake: Callable[..., None], database: psycopg.Connection[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    days = [FIRST + timedelta(days=number) for number in range(31 + 28 + 31 + 1)]
+    for day in days:
+        lake(day, flight(day, 1))
+    code, told = run(capsys, days[0], days[-1])
+
+    assert (code, told["rows"]["flights"]["written"]) == (0, len(days))
+    assert database.execute("SELECT COUNT(DISTINCT flight_date) FROM operations.flights").fetchone() == (
+        len(days),
+    )
 
 
 def test_a_day_that_was_not_curated_ends_the_load_with_a_sentence(
