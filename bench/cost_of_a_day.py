@@ -16,7 +16,7 @@ from bench.measure import Comparison, interleave
 from bench.spark import statistics
 from local import runtime
 
-ROUNDS = 7
+ROUNDS = 5
 LIMIT = 1.2
 
 
