@@ -24,14 +24,16 @@ def run(console: Console) -> int:
             one, ten = history.make(session)
             console.print("Loading one more day on each, in turn ...")
             comparisons = cost_of_a_day.compare(session, one, ten)
+            show(comparisons, console)
+            measure.write(comparisons)
             console.print("Trying Spark's techniques ...")
-            comparisons += techniques.compare(session, one)
+            tried = techniques.compare(session, one)
+            show(tried, console)
         finally:
             session.stop()
     finally:
         runtime.stop()
-    path = measure.write(comparisons)
-    show(comparisons, console)
+    path = measure.write([*comparisons, *tried])
     console.print(f"Results: {path}")
     return 1 if any(each.problems for each in comparisons) else 0
 
