@@ -15,6 +15,8 @@ MONTHLY_FILE = "On_Time_Reporting_Carrier_On_Time_Performance_1987_present_{year
 def monthly_runs(start: str, end: str, today: date, lag_days: int) -> list[dict[str, Any]]:
     """What the run of each month is triggered with: the arguments of a TriggerDagRunOperator.
 
+    Airflow reserves ids that begin with `backfill__` for backfills of its own.
+
     Raises ValueError when the range is empty, longer than MOST_DAYS, or not published yet.
     """
     first, last = date_range.resolve(start, end, today, 0)
@@ -26,7 +28,7 @@ def monthly_runs(start: str, end: str, today: date, lag_days: int) -> list[dict[
         raise ValueError(f"{last} is not published yet: the last day that may be backfilled is {newest}.")
     return [
         {
-            "trigger_run_id": f"backfill__{since}_{until}",
+            "trigger_run_id": f"days__{since}_{until}",
             "conf": {"start": since.isoformat(), "end": until.isoformat()},
         }
         for since, until in date_range.months(first, last)

@@ -16,9 +16,9 @@ def test_it_is_cut_at_the_ends_of_months_and_each_run_is_named_after_its_days() 
     runs = backfill_plan.monthly_runs("2013-01-30", "2013-03-02", TODAY, 75)
 
     assert [run["trigger_run_id"] for run in runs] == [
-        "backfill__2013-01-30_2013-01-31",
-        "backfill__2013-02-01_2013-02-28",
-        "backfill__2013-03-01_2013-03-02",
+        "days__2013-01-30_2013-01-31",
+        "days__2013-02-01_2013-02-28",
+        "days__2013-03-01_2013-03-02",
     ]
     assert runs[1]["conf"] == {"start": "2013-02-01", "end": "2013-02-28"}
 
