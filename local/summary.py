@@ -54,6 +54,8 @@ def rows(buckets: dict[str, str]) -> dict[str, int]:
     counted = {
         "raw_flights": _count(buckets["raw"], "flights/", _csv_rows),
         "raw_weather": _count(buckets["raw"], "weather/", _lines),
+        "raw_aircraft": _count(buckets["raw"], "aircraft/", _csv_rows),
+        "raw_airlines": _count(buckets["raw"], "airlines/", _csv_rows),
         "curated_flights": _count(buckets["curated"], "flights/", _parquet_rows),
     }
     tables = warehouse_client.query(
