@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -20,6 +21,9 @@ from local.layout import HOST, home, log_file
 
 STOP_TIMEOUT_SECONDS = 10.0
 KILL_TIMEOUT_SECONDS = 5.0
+PORTS = range(15_000, 32_000)
+"""Below the ports that systems hand out by themselves: nobody is given one between its choice and its use."""
+PORT_TRIES = 200
 
 
 @dataclass(frozen=True)
@@ -111,15 +115,16 @@ def stop_all() -> list[str]:
 
 
 def free_port(preferred: int) -> int:
-    """`preferred` if nothing listens on it, else a port that the system picks."""
-    for port in (preferred, 0):
+    """`preferred` if nothing listens on it (0: no wish), else one of PORTS that is free, at random."""
+    for port in (preferred, *random.sample(PORTS, PORT_TRIES)):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((HOST, port))
             except OSError:
                 continue
-            return int(probe.getsockname()[1])
+            if port:
+                return port
     raise OSError("no free port on this machine")
 
 

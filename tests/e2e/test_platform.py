@@ -45,9 +45,14 @@ def test_every_flight_is_accounted_for(platform: Platform, buckets: dict[str, st
         "rows": summary.rows(buckets),
         "rejects": summary.rejects(buckets["curated"]),
         "accounting": summary.accounting(buckets),
+        "quality": summary.quality(buckets["curated"]),
+        "dbt": summary.dbt(buckets["warehouse"]),
         "dag_runs": platform.records,
     }
     assert demo.problems(found) == []
+    assert {result["gate"] for result in found["quality"]["results"]} == {"curated_flights", "dbt"}
+    assert found["dbt"]["models"] >= 15
+    assert found["dbt"]["tests"] >= 50
     assert found["rows"]["raw_flights"] == found["rows"]["fact_flight"] == FLIGHTS
     assert found["rejects"] == {"duplicate": 0}
 

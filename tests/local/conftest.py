@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -52,9 +51,7 @@ def start_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
 
     def start() -> Gateway:
         home = tmp_path_factory.mktemp("embedded-aws")
-        with socket.socket() as probe:
-            probe.bind((layout.HOST, 0))
-            port = probe.getsockname()[1]
+        port = processes.free_port(0)
         os.environ.update(REFSTACK_HOME=str(home), REFSTACK_PORT=str(port))
         started.append(home)
         process = processes.spawn(

@@ -101,7 +101,7 @@ def test_the_default_role_is_the_namespaces(s3, put):
 
 def test_credentials_may_name_the_role_and_no_keys():
     [statement] = translate(f"copy t from 's3://b/p' credentials 'aws_iam_role={ROLE}' csv")
-    assert statement.copy.command.role_arn == ROLE
+    assert statement.copy.role_arn == ROLE
     with pytest.raises(UnsupportedError, match="CREDENTIALS is not emulated"):
         translate("copy t from 's3://b/p' credentials 'aws_access_key_id=a;aws_secret_access_key=b' csv")
 
