@@ -156,12 +156,21 @@ def test_a_topic_is_what_the_brokers_have(kafka, cluster):
     assert (found["ReplicationFactor"], found["Configs"]) == (2, configs)
     changed = base64.b64encode(b"retention.ms=2000\n").decode()
     kafka.update_topic(ClusterArn=cluster, TopicName="kept", Configs=changed)
-    assert kafka.describe_topic(ClusterArn=cluster, TopicName="kept")["Configs"] == changed
+    assert eventually(
+        lambda: kafka.describe_topic(ClusterArn=cluster, TopicName="kept")["Configs"] == changed
+    )
     with pytest.raises(ClientError, match="TopicExists"):
         kafka.create_topic(ClusterArn=cluster, TopicName="kept", PartitionCount=2, ReplicationFactor=2)
     kafka.delete_topic(ClusterArn=cluster, TopicName="kept")
-    with pytest.raises(kafka.exceptions.NotFoundException):
-        kafka.describe_topic(ClusterArn=cluster, TopicName="kept")
+    assert eventually(lambda: gone(kafka, cluster, "kept"))
+
+
+def gone(kafka, cluster, topic):
+    try:
+        kafka.describe_topic(ClusterArn=cluster, TopicName=topic)
+    except kafka.exceptions.NotFoundException:
+        return True
+    return False
 
 
 def test_more_replicas_than_brokers_are_refused_by_kafka(kafka, cluster):
