@@ -167,7 +167,16 @@ def summarise(seconds: dict[str, float], runs: list[dict[str, Any]]) -> dict[str
         "accounting": summary.accounting(buckets),
         "quality": summary.quality(buckets["curated"]),
         "dbt": summary.dbt(buckets["warehouse"]),
-        "dag_runs": [{key: run[key] for key in ("dag_id", "logical_date", "state")} for run in runs],
+        # A run that an event started has no logical date of its own, only the moment it came.
+        "dag_runs": [
+            {
+                "dag_id": run["dag_id"],
+                "run_id": run["dag_run_id"],
+                "logical_date": run["logical_date"] or run["run_after"],
+                "state": run["state"],
+            }
+            for run in runs
+        ],
         "iam": {"would_deny": sum(call["count"] for call in denied)},
     }
     found["problems"] = problems(found)

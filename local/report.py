@@ -95,8 +95,8 @@ def write(found: Mapping[str, Any], folder: Path) -> Path:
             [(stack["name"], stack["status"], stack["resources"]) for stack in found["stacks"]],
         ),
         runs=_table(
-            ("DAG", "logical date", "state"),
-            [(run["dag_id"], run["logical_date"][:10], run["state"]) for run in found["dag_runs"]],
+            ("DAG", "run", "state"),
+            [(run["dag_id"], run["run_id"], run["state"]) for run in found["dag_runs"]],
         ),
         seconds=_table(("stage", "seconds"), found["seconds"].items()),
         would_deny=str(found["iam"]["would_deny"]),
@@ -161,7 +161,7 @@ def _weather(rows: Sequence[Mapping[str, Any]]) -> str:
             Bar(
                 f"{MEASURES.get(row['measure'], row['measure'])}: {row['band']}",
                 _number(row["delay"]),
-                tooltip=f"{row['flights']:,} flights, {_number(row['cancelled']):.1f} % cancelled",
+                tooltip=f"{int(row['flights']):,} flights, {_number(row['cancelled']):.1f} % cancelled",
             )
             for row in rows
         ],

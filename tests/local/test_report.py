@@ -25,7 +25,14 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
         {"manufacturer": "BOEING", "model": "737", "aircraft": 3, "flights": 90, "hours": 120.5}
     ],
     report.BY_WEATHER: [
-        {"measure": "wind_speed_kmh", "number": 1, "band": "calm", "flights": 10, "delay": 9, "cancelled": 1}
+        {
+            "measure": "wind_speed_kmh",
+            "number": 1,
+            "band": "calm",
+            "flights": "10",
+            "delay": "9",
+            "cancelled": 1,
+        }
     ],
 }
 FOUND = {
@@ -34,7 +41,14 @@ FOUND = {
     "rows": {"raw_flights": 5, "curated_flights": 4, "fact_flight": 4},
     "rejects": {"duplicate": 1},
     "stacks": [{"name": "refstack-dev-lake", "status": "CREATE_COMPLETE", "resources": 11}],
-    "dag_runs": [{"dag_id": "flights_batch", "logical_date": "2013-12-31T00:00:00Z", "state": "success"}],
+    "dag_runs": [
+        {
+            "dag_id": "flights_batch",
+            "run_id": "2013-12-31",
+            "logical_date": "2013-12-31T00:00:00Z",
+            "state": "success",
+        }
+    ],
     "seconds": {"deploy": 40.5},
     "quality": {
         "rules": 2,
