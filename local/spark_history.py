@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import time
 from pathlib import Path
-from typing import Any
 
 from local import processes, runtime, summary
 from local.engines.spark_properties import class_path, environment
@@ -34,23 +33,22 @@ def start() -> tuple[str, int]:
     processes.stop(SERVER)
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "tmp").mkdir(parents=True)
-    found = fetch(runtime.client("s3"), summary.deployment()["buckets"]["logs"], folder / "events")
+    found = fetch(summary.deployment()["buckets"]["logs"], folder / "events")
     if not found:
         raise UserFacingError("There is no event log of Spark yet: no step and no Glue job has run.")
     return serve(folder), found
 
 
-def fetch(s3: Any, bucket: str, folder: Path) -> int:
+def fetch(bucket: str, folder: Path) -> int:
     """Copy the event logs of a bucket into a folder of files; how many there are."""
     folder.mkdir(parents=True, exist_ok=True)
-    found = 0
+    s3, found = runtime.client("s3"), 0
     for prefix in FOLDERS:
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            for entry in page.get("Contents", []):
-                name = entry["Key"].rpartition("/")[2]
-                if name and entry["Size"]:
-                    s3.download_file(bucket, entry["Key"], str(folder / name))
-                    found += 1
+        for entry in summary.objects(bucket, prefix):
+            name = entry["Key"].rpartition("/")[2]
+            if name and entry["Size"]:
+                s3.download_file(bucket, entry["Key"], str(folder / name))
+                found += 1
     return found
 
 

@@ -116,14 +116,13 @@ def dbt(warehouse_bucket: str) -> dict[str, int]:
 
     A node that did not run, since one before it failed, has failed too.
     """
-    s3 = runtime.client("s3")
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=warehouse_bucket, Prefix="dbt/")
-    found = [item for page in pages for item in page.get("Contents", [])]
-    runs = [item for item in found if item["Key"].endswith("/run_results.json")]
+    runs = [item for item in objects(warehouse_bucket, "dbt/") if item["Key"].endswith("/run_results.json")]
     if not runs:
         return {"models": 0, "tests": 0, "passed": 0, "failed": 0}
     last = max(runs, key=lambda item: item["LastModified"])["Key"]
-    nodes = json.loads(s3.get_object(Bucket=warehouse_bucket, Key=last)["Body"].read())["results"]
+    nodes = json.loads(runtime.client("s3").get_object(Bucket=warehouse_bucket, Key=last)["Body"].read())[
+        "results"
+    ]
     kinds = Counter("tests" if "test" in node["unique_id"].split(".")[0] else "models" for node in nodes)
     passed = sum(node["status"] in {"success", "pass", "warn"} for node in nodes)
     return {
@@ -159,11 +158,15 @@ def _passed_and_failed(outcomes: Counter[str]) -> dict[str, int]:
     return {"passed": outcomes["passed"], "failed": outcomes.total() - outcomes["passed"]}
 
 
-def _keys(bucket: str, prefix: str) -> Iterator[str]:
+def objects(bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
+    """The objects below a prefix, as S3 lists them."""
     pages = runtime.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     for page in pages:
-        for found in page.get("Contents", []):
-            yield found["Key"]
+        yield from page.get("Contents", [])
+
+
+def _keys(bucket: str, prefix: str) -> Iterator[str]:
+    return (found["Key"] for found in objects(bucket, prefix))
 
 
 def _count(bucket: str, prefix: str, counter: Any) -> int:

@@ -30,9 +30,7 @@ failure ends with the container's last lines.
 
 def days_of_run(params: dict[str, Any], dag_run: Any) -> list[str]:
     """First and last day of a run, as ISO dates."""
-    run_day = (dag_run.logical_date or dag_run.run_after).date()
-    days = date_range.resolve(params["start"], params["end"], run_day, cfg["publication_lag_days"])
-    return [day.isoformat() for day in days]
+    return [day.isoformat() for day in date_range.of_run(params, dag_run, cfg["publication_lag_days"])]
 
 
 with DAG(

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from airflow.providers.amazon.aws.operators.emr import (
-    EmrAddStepsOperator,
-    EmrCreateJobFlowOperator,
-    EmrTerminateJobFlowOperator,
-)
+from airflow.providers.amazon.aws.operators.emr import EmrAddStepsOperator
 from airflow.providers.amazon.aws.sensors.emr import EmrStepSensor
-from airflow.sdk import DAG, Param, task
-from refstack_dags import date_range
-from refstack_dags.emr import cluster_request, spark_step
+from airflow.sdk import DAG, Param
+from refstack_dags import emr
+from refstack_dags.plan import checked_range
 from refstack_dags.settings import Limits, cfg
 from refstack_dags.task_defaults import DEFAULT_ARGS
 
@@ -51,35 +46,14 @@ with DAG(
     },
     tags=["spark", "emr"],
 ) as dag:
-
-    @task(task_id="plan", task_display_name="Check the range", multiple_outputs=True)
-    def resolve_plan(params: dict[str, Any], run_id: str) -> dict[str, str]:
-        """First and last day, and the run's key."""
-        start, end = date_range.resolve(params["start"], params["end"], datetime.now(UTC).date(), 0)
-        return {
-            "start": start.isoformat(),
-            "end": end.isoformat(),
-            "run_key": date_range.run_key(run_id),
-        }
-
-    @task(task_id="read_cluster_request", task_display_name="Read the cluster's definition")
-    def read_cluster_request(run_key: str) -> dict[str, Any]:
-        """The RunJobFlow request that the Spark stack keeps in SSM, named after this run."""
-        return cluster_request(run_key)
-
-    plan = resolve_plan()
-    create_cluster = EmrCreateJobFlowOperator(
-        task_id="create_cluster",
-        task_display_name="Start the EMR cluster",
-        emr_conn_id=None,
-        job_flow_overrides=read_cluster_request(plan["run_key"]),
-    )
+    plan = checked_range()
+    create_cluster = emr.create_cluster(plan["run_key"])
     submit_step = EmrAddStepsOperator(
         task_id="submit_step",
         task_display_name="Submit the step",
         job_flow_id=create_cluster.output,
         steps=[
-            spark_step(
+            emr.spark_step(
                 "build_dimensions",
                 [
                     *("--start-date", plan["start"], "--end-date", plan["end"], "--run-key", plan["run_key"]),
@@ -98,9 +72,5 @@ with DAG(
         # A step that failed stays failed: only a new one, on a new cluster, can succeed.
         retries=0,
     )
-    terminate_cluster = EmrTerminateJobFlowOperator(
-        task_id="terminate_cluster",
-        task_display_name="Terminate the EMR cluster",
-        job_flow_id=create_cluster.output,
-    ).as_teardown(setups=create_cluster, on_failure_fail_dagrun=True)
+    terminate_cluster = emr.terminate_cluster(create_cluster)
     create_cluster >> submit_step >> step_done >> terminate_cluster

@@ -10,11 +10,7 @@ from airflow.configuration import conf
 from airflow.exceptions import AirflowFailException
 from airflow.providers.amazon.aws.hooks.glue import GlueDataQualityHook
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-from airflow.providers.amazon.aws.operators.emr import (
-    EmrAddStepsOperator,
-    EmrCreateJobFlowOperator,
-    EmrTerminateJobFlowOperator,
-)
+from airflow.providers.amazon.aws.operators.emr import EmrAddStepsOperator
 from airflow.providers.amazon.aws.operators.glue import (
     GlueDataQualityRuleSetEvaluationRunOperator,
     GlueJobOperator,
@@ -23,10 +19,9 @@ from airflow.providers.amazon.aws.operators.lambda_function import LambdaInvokeF
 from airflow.providers.amazon.aws.sensors.emr import EmrStepSensor
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.sdk import DAG, Param, TaskGroup, task
-from refstack_dags import date_range, quality, row_accounting
+from refstack_dags import date_range, emr, quality, row_accounting
 from refstack_dags.container import ContainerOperator
-from refstack_dags.emr import cluster_request, spark_step
-from refstack_dags.redshift_script import RedshiftScriptOperator
+from refstack_dags.redshift_script import redshift_script
 from refstack_dags.settings import EvaluationLimits, Limits, cfg
 from refstack_dags.task_defaults import DEFAULT_ARGS
 
@@ -81,21 +76,6 @@ def curated_days(table: str, predicate: Any) -> dict[str, Any]:
     }
 
 
-def redshift_script(name: str, title: str, **kwargs: Any) -> RedshiftScriptOperator:
-    """The task that runs sql/<name>.sql."""
-    return RedshiftScriptOperator(
-        task_id=name,
-        task_display_name=title,
-        plan_task_id="plan",
-        sql=f"sql/{name}.sql",
-        database="{{ cfg.warehouse.database }}",
-        workgroup_name="{{ cfg.warehouse.workgroup }}",
-        statement_name=name,
-        pre_execute=Limits("statement"),
-        **kwargs,
-    )
-
-
 with DAG(
     dag_id="flights_batch",
     dag_display_name="Flights: daily batch and backfill",
@@ -123,8 +103,7 @@ with DAG(
 
         The history is the run's days and the week before them.
         """
-        run_day = (dag_run.logical_date or dag_run.run_after).date()
-        start, end = date_range.resolve(params["start"], params["end"], run_day, cfg["publication_lag_days"])
+        start, end = date_range.of_run(params, dag_run, cfg["publication_lag_days"])
         return {
             "start": start.isoformat(),
             "end": end.isoformat(),
@@ -144,11 +123,6 @@ with DAG(
             json.dumps({"start": since.isoformat(), "end": until.isoformat()})
             for since, until in date_range.months(first, last)
         ]
-
-    @task(task_id="read_cluster_request", task_display_name="Read the cluster's definition")
-    def read_cluster_request(run_key: str) -> dict[str, Any]:
-        """The RunJobFlow request that the Spark stack keeps in SSM, named after this run."""
-        return cluster_request(run_key)
 
     @task(task_id="gate", task_display_name="Every quality rule passes")
     def pass_quality_gate(run_key: str, start: str, end: str, evaluation: str) -> dict[str, Any]:
@@ -256,19 +230,14 @@ with DAG(
         gate = pass_quality_gate(plan["run_key"], plan["start"], plan["end"], evaluate.output)
 
     with TaskGroup("transform", tooltip="Curated flights and weather to a star schema, on EMR"):
-        create_cluster = EmrCreateJobFlowOperator(
-            task_id="create_cluster",
-            task_display_name="Start the EMR cluster",
-            emr_conn_id=None,
-            job_flow_overrides=read_cluster_request(plan["run_key"]),
-        )
+        create_cluster = emr.create_cluster(plan["run_key"])
         submit_steps = EmrAddStepsOperator(
             task_id="submit_steps",
             task_display_name="Submit the Spark steps",
             job_flow_id=create_cluster.output,
             steps=[
-                spark_step("build_dimensions", [*days, "--airports", "{{ cfg.emr.reference.airports }}"]),
-                spark_step("build_facts", days),
+                emr.spark_step("build_dimensions", [*days, "--airports", "{{ cfg.emr.reference.airports }}"]),
+                emr.spark_step("build_facts", days),
             ],
         )
         built = {
@@ -287,11 +256,7 @@ with DAG(
                 {"build_dimensions": "Dimensions are built", "build_facts": "Facts are built"}.items()
             )
         }
-        terminate_cluster = EmrTerminateJobFlowOperator(
-            task_id="terminate_cluster",
-            task_display_name="Terminate the EMR cluster",
-            job_flow_id=create_cluster.output,
-        ).as_teardown(setups=create_cluster, on_failure_fail_dagrun=True)
+        terminate_cluster = emr.terminate_cluster(create_cluster)
         create_cluster >> submit_steps >> built["build_dimensions"] >> built["build_facts"]
         built["build_facts"] >> terminate_cluster
 
@@ -304,9 +269,12 @@ with DAG(
             botocore_config=LAMBDA_CLIENT,
             pre_execute=Limits("lambda"),
         )
-        create_tables = redshift_script("create_tables", "Tables")
-        load = {name: redshift_script(f"load_{name}", f"Load {name}") for name in (*DIMENSIONS, *FACTS)}
-        count_rows = redshift_script("count_rows", "Count rows", return_sql_result=True)
+        create_tables = redshift_script("create_tables", "Tables", plan_task_id="plan")
+        load = {
+            name: redshift_script(f"load_{name}", f"Load {name}", plan_task_id="plan")
+            for name in (*DIMENSIONS, *FACTS)
+        }
+        count_rows = redshift_script("count_rows", "Count rows", plan_task_id="plan", return_sql_result=True)
 
         dbt_build = ContainerOperator(
             task_id="dbt_build",

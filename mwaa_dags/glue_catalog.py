@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -12,7 +11,8 @@ from airflow.providers.amazon.aws.operators.glue_crawler import GlueCrawlerOpera
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.python import BranchPythonOperator
 from airflow.sdk import DAG, Param, task
-from refstack_dags import date_range, partitions
+from refstack_dags import partitions
+from refstack_dags.plan import checked_range
 from refstack_dags.settings import Limits, cfg
 from refstack_dags.task_defaults import DEFAULT_ARGS
 
@@ -71,16 +71,6 @@ with DAG(
     tags=["catalog", "glue"],
 ) as dag:
 
-    @task(task_id="plan", task_display_name="Check the range", multiple_outputs=True)
-    def resolve_plan(params: dict[str, Any], run_id: str) -> dict[str, str]:
-        """First and last day, and the run's key."""
-        start, end = date_range.resolve(params["start"], params["end"], datetime.now(UTC).date(), 0)
-        return {
-            "start": start.isoformat(),
-            "end": end.isoformat(),
-            "run_key": date_range.run_key(run_id),
-        }
-
     @task(task_id="find_missing", task_display_name="Look for days that the catalog lacks")
     def find_missing() -> dict[str, list[list[str]]]:
         """By table, the days to register."""
@@ -109,7 +99,7 @@ with DAG(
         if lacking:
             raise ValueError(f"The catalog still lacks days: {lacking}.")
 
-    plan = resolve_plan()
+    plan = checked_range()
     crawl = GlueCrawlerOperator(
         task_id="crawl",
         task_display_name="Crawl the raw zone",

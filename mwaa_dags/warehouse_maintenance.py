@@ -9,10 +9,11 @@ from airflow.configuration import conf
 from airflow.providers.amazon.aws.operators.redshift_data import RedshiftDataOperator
 from airflow.sdk import DAG, Param, task
 from refstack_dags import freshness
-from refstack_dags.redshift_script import RedshiftScriptOperator
+from refstack_dags.redshift_script import redshift_script
 from refstack_dags.settings import Limits, cfg
 from refstack_dags.task_defaults import DEFAULT_ARGS
 
+SCRIPTS = "sql/maintenance"
 FACTS = ("fact_flight", "fact_flight_lifecycle", "fact_airport_daily")
 
 DOC = """
@@ -33,20 +34,6 @@ DOC = """
 Redshift does 1 and 2 by itself when it is idle, which a workgroup that is billed by the second hardly is. The
 tables belong to Airflow's database user; the mart belongs to dbt's, so it exists after the first dbt run.
 """
-
-
-def redshift_script(name: str, title: str, **kwargs: Any) -> RedshiftScriptOperator:
-    """The task that runs sql/maintenance/<name>.sql."""
-    return RedshiftScriptOperator(
-        task_id=name,
-        task_display_name=title,
-        sql=f"sql/maintenance/{name}.sql",
-        database="{{ cfg.warehouse.database }}",
-        workgroup_name="{{ cfg.warehouse.workgroup }}",
-        statement_name=name,
-        pre_execute=Limits("statement"),
-        **kwargs,
-    )
 
 
 with DAG(
@@ -84,9 +71,11 @@ with DAG(
         # Redshift runs one VACUUM at a time.
         max_active_tis_per_dagrun=1,
     ).expand(sql=[f"VACUUM core.{table}" for table in FACTS])
-    analyze = redshift_script("analyze_tables", "Statistics")
-    export = redshift_script("export_mart", "The mart as Parquet")
-    hours_since_load = redshift_script("hours_since_load", "When were facts loaded?", return_sql_result=True)
+    analyze = redshift_script("analyze_tables", "Statistics", folder=SCRIPTS)
+    export = redshift_script("export_mart", "The mart as Parquet", folder=SCRIPTS)
+    hours_since_load = redshift_script(
+        "hours_since_load", "When were facts loaded?", folder=SCRIPTS, return_sql_result=True
+    )
 
     vacuum >> analyze >> export
     check_freshness(results=hours_since_load.output)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
+from typing import Any
 
 RUN_KEY_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
@@ -23,6 +24,15 @@ def resolve(start: str | None, end: str | None, run_day: date, lag_days: int) ->
     if last < first:
         raise ValueError(f"The range is empty: it starts on {first} and ends on {last}.")
     return first, last
+
+
+def of_run(params: Mapping[str, Any], dag_run: Any, lag_days: int) -> tuple[date, date]:
+    """The days that a DAG run's params `start` and `end` ask for, see `resolve`.
+
+    A run that an event started has no logical date; then the day of its start counts.
+    """
+    run_day = (dag_run.logical_date or dag_run.run_after).date()
+    return resolve(params["start"], params["end"], run_day, lag_days)
 
 
 def months(first: date, last: date) -> Iterator[tuple[date, date]]:

@@ -1,4 +1,4 @@
-"""EMR: the request of a transient cluster, and the steps that run on it."""
+"""EMR: a transient cluster, and the steps that run on it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,40 @@ import json
 from typing import Any
 
 from airflow.providers.amazon.aws.hooks.ssm import SsmHook
+from airflow.providers.amazon.aws.operators.emr import (
+    EmrCreateJobFlowOperator,
+    EmrTerminateJobFlowOperator,
+)
+from airflow.sdk import task
 
 from refstack_dags.settings import cfg
 
 
-def cluster_request(run_key: str) -> dict[str, Any]:
-    """The RunJobFlow request that the Spark stack keeps in SSM, named after a run."""
+@task(task_id="read_cluster_request", task_display_name="Read the cluster's definition")
+def read_cluster_request(run_key: str) -> dict[str, Any]:
+    """The RunJobFlow request that the Spark stack keeps in SSM, named after this run."""
     stored = SsmHook(aws_conn_id=None).get_parameter_value(cfg["emr"]["request_parameter"])
     request: dict[str, Any] = json.loads(stored)
     return {**request, "Name": f"{request['Name']}-{run_key}"}
+
+
+def create_cluster(run_key: Any) -> EmrCreateJobFlowOperator:
+    """The task that starts a cluster for the run; its output is the cluster's id."""
+    return EmrCreateJobFlowOperator(
+        task_id="create_cluster",
+        task_display_name="Start the EMR cluster",
+        emr_conn_id=None,
+        job_flow_overrides=read_cluster_request(run_key),
+    )
+
+
+def terminate_cluster(cluster: EmrCreateJobFlowOperator) -> Any:
+    """The teardown of `create_cluster`'s cluster: it runs whatever happened to the steps."""
+    return EmrTerminateJobFlowOperator(
+        task_id="terminate_cluster",
+        task_display_name="Terminate the EMR cluster",
+        job_flow_id=cluster.output,
+    ).as_teardown(setups=cluster, on_failure_fail_dagrun=True)
 
 
 def spark_step(name: str, arguments: list[Any]) -> dict[str, Any]:

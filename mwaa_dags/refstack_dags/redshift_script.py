@@ -8,6 +8,8 @@ import sqlparse
 from airflow.providers.amazon.aws.operators.redshift_data import RedshiftDataOperator
 from airflow.sdk import Context
 
+from refstack_dags.settings import Limits
+
 
 def statements(script: str) -> list[str]:
     """The statements of a script, without their semicolons; comments alone are none.
@@ -39,3 +41,20 @@ class RedshiftScriptOperator(RedshiftDataOperator):
         if not batch:
             raise ValueError(f"{self.task_id}: its SQL file holds no statement.")
         self.sql = batch[0] if len(batch) == 1 else batch
+
+
+def redshift_script(
+    name: str, title: str, *, folder: str = "sql", plan_task_id: str | None = None, **kwargs: Any
+) -> RedshiftScriptOperator:
+    """The task `name` that runs `<folder>/<name>.sql` in the deployment's warehouse."""
+    return RedshiftScriptOperator(
+        task_id=name,
+        task_display_name=title,
+        plan_task_id=plan_task_id,
+        sql=f"{folder}/{name}.sql",
+        database="{{ cfg.warehouse.database }}",
+        workgroup_name="{{ cfg.warehouse.workgroup }}",
+        statement_name=name,
+        pre_execute=Limits("statement"),
+        **kwargs,
+    )
