@@ -165,12 +165,12 @@ async def _respond(send: Any, status: int, body: bytes) -> None:
 def stop_children() -> None:
     """Stop the engines that this gateway started, and its Lambda workers."""
     from local import functions
+    from local.services import mwaa
 
     functions.stop()
-    for name in processes.names():
-        known = processes.find(name)
-        if known is not None and known.pid != os.getpid():
-            processes.stop(name)
+    # Whoever starts its processes again when they end has to end them itself.
+    mwaa.stop_environments()
+    processes.stop_all(spare=os.getpid())
 
 
 def main() -> int:

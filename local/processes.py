@@ -14,6 +14,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,12 +107,25 @@ def end_group(name: str) -> None:
         _signal_group(json.loads(record.read_text())["pid"], signal.SIGKILL)
 
 
-def stop_all() -> list[str]:
-    """Stop every recorded process, the last started first; return their names."""
-    stopped = names()
-    for name in stopped:
-        stop(name)
-    return stopped
+def stop_all(*, spare: int | None = None) -> list[str]:
+    """Stop every recorded process but the one with the id `spare`; return their names.
+
+    Engines (the first word of a name) end beside each other, the processes of one in turn, the last started
+    first: a broker wants its controller until it has ended.
+    """
+    engines: dict[str, list[str]] = {}
+    for name in names():
+        process = find(name)
+        if spare is None or process is None or process.pid != spare:
+            engines.setdefault(name.partition("-")[0], []).append(name)
+
+    def stop_engine(members: list[str]) -> None:
+        for name in members:
+            stop(name)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(stop_engine, engines.values()))
+    return [name for members in engines.values() for name in members]
 
 
 def free_port(preferred: int) -> int:

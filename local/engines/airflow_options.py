@@ -13,7 +13,9 @@ import airflow.models.dagbag
 import airflow.sdk.execution_time.supervisor
 import airflow.sdk.execution_time.task_runner
 import airflow.providers.amazon.aws.hooks.s3
+import airflow.providers.amazon.aws.hooks.sns
 import airflow.providers.amazon.aws.hooks.ssm
+import airflow.providers.amazon.aws.operators.ecs
 import airflow.providers.amazon.aws.operators.emr
 import airflow.providers.amazon.aws.operators.glue
 import airflow.providers.amazon.aws.operators.lambda_function
@@ -22,6 +24,8 @@ import airflow.providers.amazon.aws.secrets.secrets_manager
 import airflow.providers.amazon.aws.sensors.emr
 import airflow.providers.amazon.aws.sensors.s3
 import airflow.providers.standard.operators.python
+import sqlparse
+from airflow.sdk import DAG, Connection, Param, TaskGroup, Variable, task
 """
 
 DEFAULTS = {

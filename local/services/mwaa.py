@@ -219,6 +219,14 @@ def problem(name: str) -> str | None:
     return None if found is None else str(found)
 
 
+def stop_environments() -> None:
+    """End the Airflow of every environment; what it stored stays, and a restored state starts it again."""
+    with _lock:
+        running = list(_running.values())
+    for airflow in running:
+        airflow.stop()
+
+
 def _start(name: str) -> None:
     airflow = Airflow(airflow_configuration(_environments[name]))
     airflow.start()
