@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
+from typing import Any
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
@@ -28,7 +31,7 @@ from flights.schema import (
 from flights.sources.period import Period
 from flights.spark.curation import classify, compact, curated, rejects
 from flights.spark.days import files_by_day, read_days, replace_days
-from flights.spark.delivery import deliver, read_delivery
+from flights.spark.delivery import FILES, deliver, read_delivery
 from flights.spark.dimensions import calendar, judge_weather, weather_dimension
 from flights.spark.facts import fact_airport_daily, fact_flight, fact_flight_lifecycle
 from flights.spark.history import History
@@ -37,6 +40,7 @@ from flights.spark.reference import AIRPORTS, dimension, judge, read_reference
 from flights.spark.rows import unknown_member
 from flights.spark.snapshots import DATASETS, merge_snapshots
 from flights.spark.storage import Storage
+from flights.tables import Table
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,16 @@ class Curated:
 
     accounting: Accounting
     days_with_rejects: list[date]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one dimension adds to the accounting: rows read by reason, None for valid ones; what these became,
+    one for one; what was derived from them."""
+
+    read: Mapping[str | None, int]
+    main: dict[str, int]
+    derived: dict[str, int] = field(default_factory=dict)
 
 
 def curate_flights(
@@ -90,33 +104,50 @@ def build_dimensions(
 
     The accounting counts rows of new snapshots as `<data set>_snapshots`: they are merged, not delivered.
     """
-    read, rejected, delivered = 0, dict[str, int](), dict[str, int]()
-    versions: dict[str, int] = {}
-    for dataset, source in DATASETS.items():
+
+    def versions(dataset: str) -> _Part:
+        source = DATASETS[dataset]
         merged = merge_snapshots(spark, dataset, raw_zone, curated_zone)
-        read += sum(merged.counts.values())
-        _add(rejected, merged.counts)
-        delivered[f"{dataset}_snapshots"] = merged.counts.get(None, 0)
         rows = History(source.table, source.key).versions(merged.changes)
-        rows = rows.unionByName(unknown_member(spark, source.table, source.unknown))
-        versions[source.table.name] = deliver(rows.coalesce(1), source.table, warehouse_zone, run_key) - 1
-    judged = judge(read_reference(spark, AIRPORTS, airports), AIRPORTS).persist()
-    counts = _counts(judged)
-    read += sum(counts.values())
-    _add(rejected, counts)
-    rows = dimension(judged, AIRPORTS).unionByName(unknown_member(spark, DIM_AIRPORT, AIRPORTS.unknown))
-    delivered[DIM_AIRPORT.name] = deliver(rows.coalesce(1), DIM_AIRPORT, warehouse_zone, run_key) - 1
-    objects = RawObjects(spark, raw_zone, "weather", period)
-    hours = judge_weather(objects.lines()).persist()
-    counts = _counts(hours, objects)
-    read += sum(counts.values())
-    _add(rejected, counts)
-    rows = weather_dimension(hours).unionByName(unknown_member(spark, DIM_WEATHER, {}))
-    delivered[DIM_WEATHER.name] = deliver(rows, DIM_WEATHER, warehouse_zone, run_key) - 1
-    main = tuple(delivered)
-    days = calendar(spark, period).unionByName(unknown_member(spark, DIM_DATE, {}))
-    delivered[DIM_DATE.name] = deliver(days.coalesce(1), DIM_DATE, warehouse_zone, run_key) - 1
-    accounting = Accounting("build_dimensions", run_key, read, delivered | versions, main, rejected)
+        accepted = {f"{dataset}_snapshots": merged.counts.get(None, 0)}
+        return _Part(merged.counts, accepted, delivered(rows, source.table, source.unknown))
+
+    def places() -> _Part:
+        judged = judge(read_reference(spark, AIRPORTS, airports), AIRPORTS).persist()
+        counts = _counts(judged)
+        written = delivered(dimension(judged, AIRPORTS), DIM_AIRPORT, AIRPORTS.unknown)
+        return _Part(counts, written)
+
+    def weather() -> _Part:
+        objects = RawObjects(spark, raw_zone, "weather", period)
+        hours = judge_weather(objects.lines()).persist()
+        counts = _counts(hours, objects)
+        return _Part(counts, delivered(weather_dimension(hours), DIM_WEATHER, {}, FILES))
+
+    def days() -> _Part:
+        return _Part({}, {}, delivered(calendar(spark, period), DIM_DATE, {}))
+
+    def delivered(
+        rows: DataFrame, table: Table, unknown: Mapping[str, Any], files: int = 1
+    ) -> dict[str, int]:
+        rows = rows.unionByName(unknown_member(spark, table, unknown)).coalesce(files)
+        return {table.name: deliver(rows, table, warehouse_zone, run_key) - 1}
+
+    # They need nothing of each other, and planning takes them longer than their few rows: side by side.
+    with ThreadPoolExecutor() as pool:
+        work = [*(partial(versions, dataset) for dataset in DATASETS), places, weather, days]
+        parts = list(pool.map(lambda part: part(), work))
+    rejected = dict[str, int]()
+    for part in parts:
+        _add(rejected, part.read)
+    accounting = Accounting(
+        "build_dimensions",
+        run_key,
+        read=sum(count for part in parts for count in part.read.values()),
+        written={name: count for part in parts for name, count in (part.main | part.derived).items()},
+        main=tuple(name for part in parts for name in part.main),
+        rejected=rejected,
+    )
     _record(spark, warehouse_zone, accounting)
     return accounting
 
