@@ -30,7 +30,7 @@ PYTHON_VERSION = "3.13"
 """The Lambda runtime's Python, for which dependencies are resolved."""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_NOT_CODE = {"requirements.txt", "requirements.in", "README.md"}
+_NOT_CODE = {"requirements.txt", "requirements.in", "packages.txt", "README.md"}
 _NOT_IN_IMAGES = {"requirements.in", "README.md"}
 _INSTALLER_TRACES = {"INSTALLER", "RECORD", "REQUESTED", "direct_url.json"}
 
@@ -66,17 +66,19 @@ def package_zip(package: Path = PACKAGE, *, cache: Path = CACHE) -> Path:
 def function_zip(
     name: str, *, functions: Path = FUNCTIONS, package: Path = PACKAGE, cache: Path = CACHE
 ) -> Path:
-    """Zip of one Lambda function: its handler, the domain package without its Spark part, its dependencies.
+    """Zip of one Lambda function: its handler, the packages that it uses without their Spark parts, its
+    dependencies.
 
     Parameters
     ----------
     name
-        Folder of the function under `functions`; holds `handler.py` and `requirements.txt`.
+        Folder of the function under `functions`; holds `handler.py`, `requirements.txt` and, where it uses
+        packages of the repository beside the domain's, their names in `packages.txt`, one a line.
 
     Raises
     ------
     BundleError
-        No handler; or pip could not install the locked dependencies.
+        No handler, no such package; or pip could not install the locked dependencies.
     """
     source = functions / name
     if not (source / "handler.py").is_file():
@@ -85,10 +87,21 @@ def function_zip(
     lock = source / "requirements.txt"
     if lock.is_file():
         files.update(_files(dependencies(lock, cache=cache)))
-    domain = ((inner, path) for inner, path in _files(package) if not inner.startswith("spark/"))
-    files.update({f"{package.name}/{inner}": path for inner, path in domain})
+    for used in (package, *_packages(source)):
+        without_spark = ((inner, path) for inner, path in _files(used) if not inner.startswith("spark/"))
+        files.update({f"{used.name}/{inner}": path for inner, path in without_spark})
     files.update({inner: path for inner, path in _files(source) if inner not in _NOT_CODE})
     return _zip(files, name, cache=cache)
+
+
+def _packages(source: Path) -> list[Path]:
+    """The repository's packages that a function names."""
+    named = source / "packages.txt"
+    found = [ROOT / name for name in named.read_text().split()] if named.is_file() else []
+    for each in found:
+        if not (each / "__init__.py").is_file():
+            raise BundleError(f"{named} names {each.name}, which is no package of {ROOT}.")
+    return found
 
 
 def image_zip(name: str, *folders: Path, images: Path = IMAGES, cache: Path = CACHE) -> Path:

@@ -168,3 +168,17 @@ def test_each_function_s_bundle_is_pure_python_and_imports_what_it_needs(functio
         check=True,
     )
     assert str(archive) in done.stdout
+
+
+def test_a_function_gets_the_packages_that_it_names(functions: Path, tmp_path: Path) -> None:
+    (functions / "greet" / "packages.txt").write_text("streaming\n")
+    held = names(function_zip("greet", functions=functions, cache=tmp_path / "cache"))
+
+    assert {"streaming/events.py", "streaming/schemas/flight_event_v1.avsc"} <= set(held)
+    assert not any(name.startswith("streaming/spark/") or name == "packages.txt" for name in held)
+
+
+def test_a_package_that_is_not_there_is_named(functions: Path, tmp_path: Path) -> None:
+    (functions / "greet" / "packages.txt").write_text("nowhere\n")
+    with pytest.raises(BundleError, match="nowhere"):
+        function_zip("greet", functions=functions, cache=tmp_path / "cache")
