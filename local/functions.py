@@ -57,6 +57,20 @@ def _log_under_the_answered_request() -> None:
     lambda_svc._execute_function_dispatch = with_the_callers_id
 
 
+def invoke(arn: str, event: Any) -> dict[str, Any]:
+    """Run a function and wait: its `body`, and `error` or `throttle` where it failed. For threads of ours."""
+    _, _, _, region, account, *_ = arn.split(":")
+    responses._request_account_id.set(account)
+    responses._request_region.set(region)
+    identity.leave_request()
+    function, config, name = lambda_svc._get_func_record_for_ref(arn)
+    if not function or not config:
+        raise LookupError(f"the function {name} does not exist")
+    record = lambda_svc._execution_record_for_config(function, config)
+    result: dict[str, Any] = lambda_svc._execute_function(record, event)
+    return result
+
+
 def invoke_later(function: dict[str, Any], event: Any) -> None:
     """Queue an asynchronous invocation: retried as the function says, then sent to its failure target.
 

@@ -101,7 +101,7 @@ async def serve(app: Any) -> None:
     from hypercorn.config import Config  # type: ignore[import-not-found]
 
     from local import inspection
-    from local.services import kafka_identity
+    from local.services import kafka_identity, lambda_pollers
 
     config = Config()
     config.bind = [f"{layout.HOST}:{layout.gateway_port()}"]
@@ -139,6 +139,8 @@ async def serve(app: Any) -> None:
     await hypercorn_serve(answer, config, shutdown_trigger=stopping.wait)
     if restoring is not None:
         restoring.cancel()
+    # A batch that is under way is not committed: what it has written belongs to the state that is saved.
+    await asyncio.to_thread(lambda_pollers.stop_all)
     await asyncio.to_thread(state.save)
     await asyncio.to_thread(stop_children)
     logging.shutdown()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
@@ -44,7 +44,7 @@ def add(connection: Connection, events: Iterable[FlightEvent]) -> int:
     return len(changed)
 
 
-def _rows(connection: Connection, flights: list[str]) -> list[Mapping[str, Any]]:
+def _rows(connection: Connection, flights: list[str]) -> list[dict[str, Any]]:
     found = connection.run(SELECT, flights=flights) or []
     rows = [dict(zip(COLUMNS, values, strict=True)) for values in found]
     for row in rows:

@@ -71,6 +71,10 @@ class ServiceError(Exception):
             setattr(self, name, value)
 
 
+class NotOursError(Exception):
+    """Raised by a handler of a service with `fallback`: ministack is to answer this call."""
+
+
 Handler = Callable[[Request], Mapping[str, Any] | None]
 ResourceArn = Callable[[Request], str | tuple[str, ...]]
 
@@ -191,8 +195,10 @@ class Service:
         )
         return {name: value for name, value in parsed.items() if value is not None}
 
-    def handle(self, operation: OperationModel, request: Request, content_type: str | None) -> Answer:
-        """Validate, call the registered function, serialise what it returns or raises."""
+    def handle(self, operation: OperationModel, request: Request, content_type: str | None) -> Answer | None:
+        """Validate, call the registered function, serialise what it returns or raises; None if the call is
+        ministack's.
+        """
         result: Any
         try:
             problems = violations(request.params, operation.input_shape, ParamValidator())
@@ -201,6 +207,8 @@ class Service:
             result = self._handlers[operation.name](request) or {}
         except ServiceError as error:
             result = error
+        except NotOursError:
+            return None
         except Exception as error:
             log.exception("%s %s failed", self.name, operation.name)
             return _failure(500, "InternalFailure", f"{type(error).__name__}: {error}")
@@ -260,7 +268,11 @@ class Service:
                     http.content_type,
                 )
             request = Request(operation.name, params, account, region, caller, request_id)
-            return await asyncio.to_thread(self.handle, operation, request, http.content_type)
+            answer = await asyncio.to_thread(self.handle, operation, request, http.content_type)
+            if answer is None:
+                assert ministack is not None
+                return await ministack(method, path, headers, body, query)
+            return answer
 
         return handler
 
