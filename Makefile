@@ -8,7 +8,7 @@ PYTHON := $(shell for p in python3.12 python3.11 python3; do \
 RUN := $(TOOLS)/main/bin/python -m local.cli
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down compose status spark-history test bench lint synth deploy destroy fidelity
+.PHONY: help setup demo up stream down compose status spark-history test test-faults bench lint synth deploy destroy fidelity
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
@@ -22,6 +22,9 @@ demo: setup ## run the whole pipeline on real data, then write build/demo/report
 
 up: setup ## start the embedded AWS with everything deployed, and leave it running
 	@$(RUN) up
+
+stream: setup ## replay a day (DAY=2013-07-10) onto Kafka, with a live view; needs make up
+	@$(RUN) stream $(if $(DAY),--day $(DAY))
 
 down: setup ## stop the embedded AWS and everything that it started
 	@$(RUN) down
@@ -37,6 +40,9 @@ spark-history: setup ## open Spark's UI on the event logs of the runs
 
 test: setup ## the whole offline suite
 	@$(RUN) test
+
+test-faults: setup ## kill jobs and brokers of the stream by chance, for some minutes
+	@$(RUN) test-faults
 
 bench: setup ## benchmarks as ratios: the cost of a day with ten years of history, and more
 	@$(RUN) bench

@@ -7,7 +7,7 @@ import os
 from rich.console import Console
 from rich.table import Table
 
-from bench import cost_of_a_day, history, measure, spark, techniques
+from bench import cost_of_a_day, history, measure, spark, stream, techniques
 from local import processes, runtime
 from local.layout import gateway_port, home
 
@@ -29,13 +29,16 @@ def run(console: Console) -> int:
             console.print("Trying Spark's techniques ...")
             tried = techniques.compare(session, one)
             show(tried, console)
+            console.print("Streaming a month, a steady rate, and a year of events ...")
+            streamed = stream.compare(session, one)
+            show(streamed, console)
         finally:
             session.stop()
     finally:
         runtime.stop()
-    path = measure.write([*comparisons, *tried])
+    path = measure.write([*comparisons, *tried, *streamed])
     console.print(f"Results: {path}")
-    return 1 if any(each.problems for each in comparisons) else 0
+    return 1 if any(each.problems for each in [*comparisons, *streamed]) else 0
 
 
 def show(comparisons: list[measure.Comparison], console: Console) -> None:

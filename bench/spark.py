@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 
 from flights.spark.session import SETTINGS
 from local import runtime
+from local.engines import certificates
 from local.engines.spark_properties import properties
 from local.layout import HOST
 from local.toolchain import tools
@@ -39,10 +40,13 @@ def session(folder: Path) -> SparkSession:
     settings = {
         **properties({}, folder),
         **SETTINGS,
-        "spark.jars": ",".join(map(str, tools().spark_jars)),
+        "spark.jars": ",".join(map(str, [*tools().spark_jars, *tools().spark_package_jars])),
         "spark.eventLog.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:+UseSerialGC",
+        "spark.driver.extraJavaOptions": (
+            "-Duser.timezone=UTC -XX:+UseSerialGC "
+            f"-Djavax.net.ssl.trustStore={certificates.java_trust_store()}"
+        ),
     }
     for key, value in settings.items():
         builder = builder.config(key, value)

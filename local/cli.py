@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from rich.console import Console
 
 from local import demo as demo_job
 from local import deploy as cdk
-from local import runtime
+from local import runtime, stream_view
 from local import spark_history as history
 from local.errors import UserFacingError
 from local.layout import ROOT, home
@@ -46,6 +47,16 @@ def up() -> None:
     console.print(
         f"Everything runs. Addresses and passwords: {home() / 'endpoints.json'}. Stop it: make down"
     )
+
+
+@app.command()
+def stream(day: Annotated[str, typer.Option(help="a day that the lake has, ISO")] = "") -> None:
+    """Replay a day onto the stream of the running embedded AWS, and show live what is read of it."""
+    if not runtime.running():
+        raise UserFacingError("The embedded AWS is not up: run `make up` first.")
+    chosen = date.fromisoformat(day) if day else demo_job.BUSY_DAY
+    found = stream_view.watch(chosen, console)
+    raise typer.Exit(0 if found["reconciled"] else 1)
 
 
 @app.command()
@@ -114,8 +125,14 @@ def test() -> None:
 
 
 @app.command()
+def test_faults() -> None:
+    """The faults of the stream, by chance, for some minutes."""
+    _check("the soak", "pytest", "-m", "soak", "tests/streaming")
+
+
+@app.command()
 def bench() -> None:
-    """Benchmarks on an embedded AWS of their own: the cost of a day, what Spark's techniques do."""
+    """Benchmarks on an embedded AWS of their own: the cost of a day, Spark's techniques, the stream."""
     from bench.run import run  # Spark's Python, which no other command needs
 
     raise typer.Exit(run(console))
@@ -157,6 +174,7 @@ PYTHON_TREES = (
     "lambdas",
     "glue_jobs",
     "emr_steps",
+    "streaming",
     "mwaa_dags",
     "containers",
     "compose",

@@ -8,13 +8,14 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from local import deploy, pipeline, processes, report, runtime, summary
+from local import deploy, pipeline, processes, report, runtime, stream, stream_account, summary
 from local.errors import UserFacingError
 from local.layout import HOST, ROOT, home, log_file
 from local.toolchain import tools
@@ -26,8 +27,10 @@ YEAR = (
     # Nobody asks for the last day: objects arrive that announce it.
     pipeline.Run("2013-12-31", "2013-12-31", arrives=True),
 )
-STORE_DAG = "container_etl"
+STORE_DAG, RECONCILIATION_DAG = "container_etl", "stream_reconciliation"
 THREE_DAYS = (pipeline.Run("2013-01-01", "2013-01-03"),)
+BUSY_DAY = date(2013, 7, 10)
+"""A thunderstorm over New York: a thousand flights, a third of them an hour late or more."""
 REPLAY = "replay"
 REPLAY_READY_SECONDS = 60
 
@@ -67,8 +70,10 @@ def run(console: Console) -> int:
         pipeline.start(backfill, STORE_DAG)
         runs += run_pipeline(stages, days)
         runs.append(follow(stages, backfill, STORE_DAG))
+        replayed, streamed = run_stream(stages, BUSY_DAY)
+        runs.append(reconcile(stages, replayed))
         with stages.stage("summary", "Counting rows where they lie"):
-            found = summarise(stages.seconds, runs)
+            found = summarise(stages.seconds, runs, streamed)
         runtime.mark_finished()
         with stages.stage("report", "Drawing the report"):
             report.write(found, FOLDER)
@@ -153,7 +158,28 @@ def start_replay() -> None:
     pipeline.point_sources_to(f"http://{HOST}:{port}")
 
 
-def summarise(seconds: dict[str, float], runs: list[dict[str, Any]]) -> dict[str, Any]:
+def run_stream(stages: Stages, day: date) -> tuple[stream.Replayed, dict[str, Any]]:
+    """Replay a day onto Kafka and have the streaming job read it; what was replayed, what became of it."""
+    with (
+        stages.stage("stream", f"Replaying {day:%-d %B %Y} onto Kafka, and reading it with Spark"),
+        stages.console.status("") as status,
+    ):
+        replayed = stream.replay(day, status.update)
+        return replayed, stream_account.counted(replayed)
+
+
+def reconcile(stages: Stages, replayed: stream.Replayed) -> dict[str, Any]:
+    """Have the DAG hold what was streamed of a day against the warehouse; its run's record."""
+    day = replayed.day.isoformat()
+    run = pipeline.Run(day, day, parameters={"day": day, "stream_run": replayed.run_key})
+    pipeline.wait_for_dag(RECONCILIATION_DAG)
+    pipeline.start(run, RECONCILIATION_DAG)
+    return follow(stages, run, RECONCILIATION_DAG)
+
+
+def summarise(
+    seconds: dict[str, float], runs: list[dict[str, Any]], streamed: dict[str, Any]
+) -> dict[str, Any]:
     """Everything that build/demo/summary.json holds; `ok` only when every row is accounted for."""
     buckets = summary.deployment()["buckets"]
     denied = summary.would_deny()
@@ -177,6 +203,7 @@ def summarise(seconds: dict[str, float], runs: list[dict[str, Any]]) -> dict[str
             }
             for run in runs
         ],
+        "stream": streamed,
         "iam": {"would_deny": sum(call["count"] for call in denied)},
     }
     found["problems"] = problems(found)
@@ -215,6 +242,8 @@ def problems(found: dict[str, Any]) -> list[str]:
         written = sum(stage["written"].get(table, 0) for table in stage["main"])
         if stage["read"] != written + sum(stage["rejected"].values()):
             wrong.append(f"Stage {stage['stage']} of {stage['run_key']} lost rows: {json.dumps(stage)}")
+    if "stream" in found:
+        wrong += stream_account.problems(found["stream"])
     return wrong
 
 
@@ -236,6 +265,7 @@ def show(found: dict[str, Any], console: Console) -> None:
         f"Quality: {quality['rules']} rules, {quality['passed']} checks passed, {quality['failed']} failed. "
         f"dbt: {dbt['models']} models, {dbt['tests']} tests, {dbt['failed']} failed."
     )
+    console.print(stream_account.sentence(found["stream"]))
     for problem in found["problems"]:
         console.print(f"[red]{problem}[/red]")
     console.print(f"Summary: {_shown(FOLDER / 'summary.json')}   Report: {_shown(FOLDER / 'report.html')}")

@@ -17,10 +17,10 @@ from typing import Any
 
 from ministack import app as ministack_app
 from ministack.core import iam_actions, iam_evaluator, responses
-from ministack.services import sts
+from ministack.services import athena, sts
 
 from local.conditions import OWN_USER_ID, conditions, log_stream, metric_namespace, passed_roles
-from local.layout import home
+from local.layout import ACCOUNT, REGION, home
 from local.services.service import SERVICES, Request
 
 _request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="")
@@ -208,6 +208,8 @@ def _name_resources() -> None:
         matched = ours.match(method, path, headers, body, query) if ours else None
         if ours is None or matched is None:
             named = extract(service, method, path, headers, body, query, region, account)
+            if service == "athena":
+                return _workgroup(named, body)
             return log_stream(named, body) if service == "logs" else named
         operation, uri_params, http = matched
         try:
@@ -225,6 +227,15 @@ def _name_resources() -> None:
         return extract(service, method, path, headers, body, query, region, account)
 
     iam_actions.extract_resource_arn = resource_arn
+
+
+def _workgroup(arn: str, body: bytes) -> str:
+    """ARN that a call of Athena is held against: of one about a query, the query's workgroup."""
+    query = re.search(rb'"QueryExecutionId"\s*:\s*"([^"]+)"', body)
+    execution = athena._executions.get(query[1].decode()) if query else None
+    return (
+        arn if execution is None else f"arn:aws:athena:{REGION}:{ACCOUNT}:workgroup/{execution['WorkGroup']}"
+    )
 
 
 def _let_services_assume_roles() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -41,11 +41,13 @@ class Run:
     end: str
     hour: int = 0
     arrives: bool = False
+    parameters: Mapping[str, str] | None = None
+    """Parameters of the DAG, if they are others than the range. Such a run is named after its day alone."""
 
     @property
     def run_id(self) -> str:
         """The DAG run's id: short, because InvokeRestApi takes paths of at most 64 characters."""
-        return self.end if self.arrives else f"demo__{self.end}T{self.hour:02}"
+        return self.end if self.arrives or self.parameters else f"demo__{self.end}T{self.hour:02}"
 
     @property
     def logical_date(self) -> str:
@@ -122,7 +124,7 @@ def start(run: Run, dag_id: str = DAG_ID) -> None:
         body={
             "dag_run_id": run.run_id,
             "logical_date": run.logical_date,
-            "conf": {"start": run.start, "end": run.end},
+            "conf": run.parameters or {"start": run.start, "end": run.end},
         },
     )
 

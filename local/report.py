@@ -5,6 +5,7 @@ The page needs no network: its charts are inline SVG, its style stands in it.
 
 from __future__ import annotations
 
+import json
 import string
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
@@ -82,6 +83,7 @@ def write(found: Mapping[str, Any], folder: Path) -> Path:
         hours=_hours(query(BY_HOUR)),
         weather=_weather(query(BY_WEATHER)),
         accounting=_accounting(found),
+        stream=_stream(found.get("stream")),
         tables=_table(("table", "rows"), found["rows"].items()),
         quality=_quality(found["quality"]),
         dbt="{models} models and {tests} tests, {failed} failed".format(**found["dbt"]),
@@ -192,6 +194,29 @@ def _quality(quality: Mapping[str, Any]) -> str:
         passed, failed = (sum(result[outcome] for result in results) for outcome in ("passed", "failed"))
         steps.append((gate, passed, f"{len(results)} rules, {failed} checks failed"))
     return _steps(steps)
+
+
+def _stream(found: Mapping[str, Any] | None) -> str:
+    """What became of the events of the replayed day, and its busiest airports."""
+    if found is None:
+        return "<p>No stream was replayed.</p>"
+    steps = [
+        ("produced", found["produced"], f"events of {found['day']}, some late, twice or unreadable"),
+        ("windows", found["windows"], "counted by airport and hour"),
+        ("late", found["late"], "published too long after they happened"),
+        ("duplicates", found["duplicates"], "delivered again"),
+        ("dead letters", found["dead_letter"], "unreadable, kept with the reason"),
+        ("alerts", found["alerts"], "hours in which an airport ran late"),
+    ]
+    verdict = "agree" if found["reconciled"] else "do not agree"
+    return (
+        f'<div class="steps">{_steps(steps)}</div>'
+        f"<p>Stream and batch {verdict} on the day: {escape(json.dumps(found['streamed']))}.</p>"
+        + _table(
+            ("airport", "departures", "cancellations", "greatest delay, min", "worst hour's mean, min"),
+            (tuple(each.values()) for each in found["airports"]),
+        )
+    )
 
 
 def _accounting(found: Mapping[str, Any]) -> str:

@@ -23,9 +23,12 @@ from stacks.lake import LakeStack
 from stacks.nag import acknowledge_wildcard
 from stacks.security import SecurityStack
 from stacks.settings import PROJECT, Settings
+from streaming.tables import STREAM_EVENTS, STREAM_WINDOWS
 
 EVENT_LOGS = "glue/spark-events"
 """Prefix in the log bucket under which Glue keeps Spark's event logs."""
+STREAM = "stream"
+"""Prefix in the curated bucket of what the streaming job leaves."""
 
 
 class CatalogStack(PlatformStack):
@@ -129,6 +132,11 @@ class CatalogStack(PlatformStack):
             *(self, "QualityResults", QUALITY_RESULTS, "json", self.curated_database, f"{curated}/quality/"),
             gzipped=False,
         )
+        for folder, stream_table in (("events", STREAM_EVENTS), ("windows", STREAM_WINDOWS)):
+            place = f"{curated}/{STREAM}/{folder}/"
+            add_table(
+                *(self, f"Stream{folder.title()}", stream_table, "parquet", self.curated_database, place)
+            )
         return tables
 
     def _quality_gate(self, table: glue.CfnTable) -> QualityGate:

@@ -1,4 +1,4 @@
-"""Containers: the images of dbt and of the ETL into RDS, and the Fargate tasks that run them."""
+"""Containers: the images of dbt, of the ETL into RDS and of the event producer, and the Fargate tasks."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from stacks.nag import acknowledge
 from stacks.network import NetworkStack
 from stacks.security import SecurityStack
 from stacks.settings import Settings
+from stacks.streaming import EVENTS, StreamingStack
 from stacks.warehouse import WarehouseStack
 
 DBT_RESULTS = "dbt/"
@@ -38,7 +39,7 @@ INSIGHTS = {
 
 
 class ContainersStack(PlatformStack):
-    """An ECS cluster without machines of its own, and two task definitions with their images.
+    """An ECS cluster without machines of its own, and task definitions with their images.
 
     CodeBuild builds the images after each deploy of this stack: a rule starts it on the stack's own event.
     """
@@ -54,6 +55,7 @@ class ContainersStack(PlatformStack):
         lake: LakeStack,
         database: DatabaseStack,
         warehouse: WarehouseStack,
+        streaming: StreamingStack | None,
     ) -> None:
         super().__init__(scope, construct_id, settings=settings, description="Containers on Fargate")
         self._security = security
@@ -84,6 +86,8 @@ class ContainersStack(PlatformStack):
         }
         self.dbt = self._dbt(lake, warehouse)
         self.etl = self._etl(lake, database)
+        self.event_producer = self._event_producer(lake, streaming) if streaming is not None else None
+        """What replays flights onto the stream, where there is one."""
         self._build_after_deploys()
 
     def _cluster(self, network: NetworkStack) -> ecs.Cluster:
@@ -106,7 +110,7 @@ class ContainersStack(PlatformStack):
     def _image(self, name: str, *folders: Path) -> ContainerImage:
         return ContainerImage(
             self,
-            f"{name.title()}Image",
+            f"{name.title().replace('_', '')}Image",
             settings=self.settings,
             name=name,
             folders=list(folders),
@@ -189,6 +193,34 @@ class ContainersStack(PlatformStack):
             ),
         ):
             task.role.add_to_policy(iam.PolicyStatement(actions=actions, resources=[resource]))
+        return task
+
+    def _event_producer(self, lake: LakeStack, streaming: StreamingStack) -> FargateTask:
+        self.security_group.connections.allow_to(
+            streaming.security_group, streaming.port, "Containers to Kafka"
+        )
+        self.images["event_producer"] = self._image("event_producer", PACKAGE, ROOT / "streaming")
+        task = FargateTask(
+            self,
+            "EventProducer",
+            settings=self.settings,
+            name="event_producer",
+            image=self.images["event_producer"],
+            cpu=256,
+            memory_mb=512,
+            environment={
+                "CLUSTER_ARN": streaming.cluster_arn,
+                "TOPIC": EVENTS,
+                "SCHEMA_REGISTRY": streaming.schema.registry_name,
+                "SCHEMA_NAME": streaming.schema.schema_name,
+                "CURATED_BUCKET": lake.curated.bucket_name,
+            },
+            logs_key=self._security.logs_key,
+        )
+        grant_read_objects(lake.curated, task.role, "flights/", reason="The producer replays any day.")
+        streaming.grant_produce(task.role, EVENTS)
+        streaming.grant_find_brokers(task.role)
+        streaming.schema.grant_read(task.role)
         return task
 
     def _build_after_deploys(self) -> None:

@@ -12,7 +12,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from flights import schema
-from stacks.catalog import CatalogStack
+from stacks.catalog import STREAM, CatalogStack
 from stacks.constructs.airflow_role import airflow_role
 from stacks.constructs.airflow_secrets import AirflowSecrets
 from stacks.constructs.arrival_trigger import ArrivalTrigger
@@ -28,6 +28,7 @@ from stacks.constructs.task_permissions import (
     allow_evaluations,
     allow_glue_job,
     allow_partition_repair,
+    allow_queries,
     allow_rest_api,
     allow_statements,
 )
@@ -41,6 +42,7 @@ from stacks.security import SecurityStack
 from stacks.settings import PROJECT, Settings
 from stacks.spark import SparkStack
 from stacks.warehouse import WarehouseStack
+from streaming.tables import STREAM_EVENTS
 
 LOGS = ("DAGProcessing", "Scheduler", "Task", "WebServer", "Worker")
 """MWAA's names of its log groups, after `airflow-<environment>-`."""
@@ -108,7 +110,7 @@ class OrchestrationStack(PlatformStack):
             self._known_to_dags(security, lake, catalog, database, warehouse, spark, containers, ingestion),
         )
         connections = self._connections(database, warehouse)
-        policy = self._smaller_dags_policy(catalog, database)
+        policy = self._smaller_dags_policy(lake, catalog, database)
         self.airflow = self._environment(security, network, database, dags)
         for each in (self.role, policy, self.variable, *connections, dags.dags, *log_groups):
             self.airflow.node.add_dependency(each)
@@ -196,6 +198,7 @@ class OrchestrationStack(PlatformStack):
             "catalog": {
                 "raw_database": catalog.raw_database,
                 "curated_database": catalog.curated_database,
+                "workgroup": catalog.athena.name,
             },
             "functions": {
                 "ingest_flights": ingestion.ingest_flights.name,
@@ -265,7 +268,9 @@ class OrchestrationStack(PlatformStack):
             ),
         ]
 
-    def _smaller_dags_policy(self, catalog: CatalogStack, database: DatabaseStack) -> iam.ManagedPolicy:
+    def _smaller_dags_policy(
+        self, lake: LakeStack, catalog: CatalogStack, database: DatabaseStack
+    ) -> iam.ManagedPolicy:
         """What the DAGs beside the batch need: a policy of its own, because the role's inline one is full."""
         policy = iam.ManagedPolicy(
             self, "SmallerDags", description="Tasks of the DAGs beside the daily batch", roles=[self.role]
@@ -288,6 +293,13 @@ class OrchestrationStack(PlatformStack):
             catalog.glue_arns(
                 catalog.curated_database, schema.CURATED_FLIGHTS.name, schema.REJECTED_FLIGHTS.name
             ),
+        )
+        allow_queries(
+            policy,
+            workgroup_arn=catalog.athena.arn,
+            table_arns=catalog.glue_arns(catalog.curated_database, STREAM_EVENTS.name),
+            data=lake.curated.arn_for_objects(f"{STREAM}/events/*"),
+            results=lake.artifacts,
         )
         # Op is the least of Airflow's roles that may make a pool.
         allow_rest_api(policy, self.environment_name, "Op")

@@ -49,7 +49,7 @@ def add_stacks(app: App, settings: Settings) -> None:
     iam.PermissionsBoundary.of(app).apply(security.boundary)
     network = NetworkStack(app, "Network", settings=settings, security=security) if on.network else None
     lake = LakeStack(app, "Lake", settings=settings, security=security) if on.lake else None
-    catalog = database = warehouse = spark = containers = ingestion = None
+    catalog = database = warehouse = streaming = spark = containers = ingestion = None
     if on.catalog and lake:
         catalog = CatalogStack(app, "Catalog", settings=settings, security=security, lake=lake)
     if on.database and network:
@@ -59,9 +59,17 @@ def add_stacks(app: App, settings: Settings) -> None:
             app, "Warehouse", settings=settings, security=security, network=network, lake=lake
         )
     if on.streaming and network:
-        StreamingStack(app, "Streaming", settings=settings, security=security, network=network)
+        streaming = StreamingStack(app, "Streaming", settings=settings, security=security, network=network)
     if on.spark and network and lake:
-        spark = SparkStack(app, "Spark", settings=settings, security=security, network=network, lake=lake)
+        spark = SparkStack(
+            app,
+            "Spark",
+            settings=settings,
+            security=security,
+            network=network,
+            lake=lake,
+            streaming=streaming,
+        )
     if on.containers and network and lake and database and warehouse:
         containers = ContainersStack(
             app,
@@ -72,6 +80,7 @@ def add_stacks(app: App, settings: Settings) -> None:
             lake=lake,
             database=database,
             warehouse=warehouse,
+            streaming=streaming,
         )
     if on.ingestion and lake and catalog and warehouse:
         ingestion = IngestionStack(

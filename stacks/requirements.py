@@ -28,6 +28,12 @@ NEEDS: dict[str, tuple[str, ...]] = {
 }
 """Stacks that a stack builds on; each comes before it in the order of deployment."""
 
+USES: dict[str, tuple[str, ...]] = {
+    "spark": ("streaming",),
+    "containers": ("streaming",),
+}
+"""Stacks that a stack builds on where they are on, and does without where they are not."""
+
 ENDPOINTS_WITHOUT_NAT: dict[str, tuple[InterfaceEndpoint, ...]] = {
     "spark": ("elasticmapreduce", "glue", "kms"),
     "containers": ("ecr.api", "ecr.dkr", "logs", "redshift-serverless", "secretsmanager", "ssm"),

@@ -81,8 +81,8 @@ class Stacks(Section):
     catalog: bool = True
     database: bool = True
     warehouse: bool = True
-    spark: bool = True
     streaming: bool = True
+    spark: bool = True
     containers: bool = True
     ingestion: bool = True
     orchestration: bool = True
@@ -216,6 +216,8 @@ class Spark(Section):
     """Idle time after which the cluster terminates itself."""
     step_concurrency: int = Field(default=1, ge=1, le=256)
     """Steps that run at a time."""
+    stream_vcpu: int = Field(default=4, ge=2, le=64)
+    """Most vCPUs that the streaming job on EMR Serverless uses, with 4 GB each; it bills while it runs."""
     standing_cluster: bool = False
     """Whether a cluster stands from deploy on, and bills; otherwise the DAG starts one a run."""
 
@@ -245,6 +247,8 @@ class Streaming(Section):
     """How long a topic keeps its records unless the topic says otherwise."""
     partitions: int = Field(default=4, ge=1, le=100)
     """Partitions of the topic of flight events: the most consumers of one group that share it."""
+    alert_delay_minutes: int = Field(default=30, ge=1)
+    """Mean delay of an airport's departures in an hour from which on an alert is sent."""
 
 
 class Containers(Section):

@@ -17,10 +17,12 @@ from stacks.constructs.emr_security import MANAGED_POLICY_TAG, EmrSecurityGroups
 from stacks.constructs.job_assets import JobAsset
 from stacks.constructs.stack import PlatformStack
 from stacks.constructs.standing_cluster import StandingCluster
+from stacks.constructs.stream_application import StreamApplication
 from stacks.lake import LakeStack
 from stacks.network import NetworkStack
 from stacks.security import SecurityStack
 from stacks.settings import PROJECT, Settings
+from stacks.streaming import StreamingStack
 
 CLUSTER_LOGS = "emr"
 EVENT_LOGS = "spark-events"
@@ -49,6 +51,7 @@ class SparkStack(PlatformStack):
         security: SecurityStack,
         network: NetworkStack,
         lake: LakeStack,
+        streaming: StreamingStack | None,
     ) -> None:
         super().__init__(scope, construct_id, settings=settings, description="Spark on EMR")
         self._security = security
@@ -78,6 +81,14 @@ class SparkStack(PlatformStack):
             description="RunJobFlow request of the cluster that a DAG run starts",
             string_value=self.to_json_string(request),
         )
+        self.stream = (
+            StreamApplication(
+                self, "Stream", settings=settings, network=network, lake=lake, streaming=streaming
+            )
+            if streaming is not None
+            else None
+        )
+        """What runs the streaming job, where there is a stream."""
         if settings.spark.standing_cluster:
             cluster = StandingCluster(self, "Cluster", request=request)
             cluster.node.add_dependency(self.node_role, self.service_role, self._groups)

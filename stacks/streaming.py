@@ -8,7 +8,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_msk as msk
 from constructs import Construct
 
+from stacks.constructs.bundle import ROOT
 from stacks.constructs.deletion import removal_policy
+from stacks.constructs.event_schema import EventSchema
 from stacks.constructs.logs import PlatformLogGroup
 from stacks.constructs.stack import PlatformStack
 from stacks.network import NetworkStack
@@ -52,6 +54,21 @@ class StreamingStack(PlatformStack):
             self._topic("Events", EVENTS, settings.streaming.partitions)
             self._topic("DeadLetters", DEAD_LETTERS, 1)
             self._topic("Alerts", ALERTS, 1)
+
+        self.schema = EventSchema(
+            self,
+            "EventSchema",
+            registry=self.cluster_name,
+            name=EVENTS,
+            versions=sorted((ROOT / "streaming" / "schemas").glob("flight_event_v*.avsc")),
+        )
+        """The registered schema of the flight events."""
+
+    def grant_find_brokers(self, role: iam.Role) -> None:
+        """Let `role` ask MSK for the brokers' addresses."""
+        role.add_to_policy(
+            iam.PolicyStatement(actions=["kafka:GetBootstrapBrokers"], resources=[self.cluster_arn])
+        )
 
     def grant_produce(self, role: iam.Role, *topics: str) -> None:
         """Let `role` connect and write to topics, idempotently."""

@@ -28,8 +28,7 @@ class Airport:
 def airports(codes: Iterable[str]) -> list[Airport]:
     """The airports of these IATA codes, in their order; ValueError names those that the table lacks."""
     wanted = list(codes)
-    table = files("flights").joinpath("reference", "airports.csv").read_text(encoding="utf-8")
-    known = {row["faa"]: row for row in csv.DictReader(table.splitlines()) if row["faa"] in wanted}
+    known = {row["faa"]: row for row in _rows() if row["faa"] in wanted}
     missing = [code for code in wanted if code not in known]
     if missing:
         raise ValueError(f"flights/reference/airports.csv has no airport {', '.join(missing)}")
@@ -37,3 +36,13 @@ def airports(codes: Iterable[str]) -> list[Airport]:
         Airport(code, float(row["lat"]), float(row["lon"]), row["tzone"])
         for code, row in ((code, known[code]) for code in wanted)
     ]
+
+
+def time_zones() -> dict[str, str]:
+    """IANA time zone by IATA code, of the airports that have one."""
+    return {row["faa"]: row["tzone"] for row in _rows() if row["tzone"] not in ("", "NA", r"\N")}
+
+
+def _rows() -> Iterable[dict[str, str]]:
+    table = files("flights").joinpath("reference", "airports.csv").read_text(encoding="utf-8")
+    return csv.DictReader(table.splitlines())

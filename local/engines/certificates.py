@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import ipaddress
 import ssl
+import warnings
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -41,7 +42,12 @@ def java_trust_store() -> Path:
     """Public authorities and the certificates to trust here, as one PKCS #12 file without password."""
     path = home() / "certificates" / "trust.p12"
     if not path.exists():
-        trusted = x509.load_pem_x509_certificates(Path(certifi.where()).read_bytes() + bundle().read_bytes())
+        with warnings.catch_warnings():
+            # Some authorities have serial numbers that newer rules would not allow.
+            warnings.simplefilter("ignore")
+            trusted = x509.load_pem_x509_certificates(
+                Path(certifi.where()).read_bytes() + bundle().read_bytes()
+            )
         unique = {one.fingerprint(hashes.SHA256()): one for one in trusted}
         entries = [
             pkcs12.PKCS12Certificate(one, fingerprint.hex().encode()) for fingerprint, one in unique.items()

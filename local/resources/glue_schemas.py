@@ -16,7 +16,8 @@ class Registry(ResourceType):
 
     def create(self, props: Properties, context: Context) -> Created:
         wanted = {"RegistryName": props["Name"], "Description": props.get("Description", "")}
-        arn = call("glue", "create_registry", {**wanted, "Tags": _map(props)})["RegistryArn"]
+        arn = call("glue", "create_registry", wanted)["RegistryArn"]
+        _tag(arn, {}, props)
         return Created(arn, {"Arn": arn})
 
     def update(self, physical_id: str, old: Properties, new: Properties, context: Context) -> Created:
@@ -25,6 +26,7 @@ class Registry(ResourceType):
         client("glue").update_registry(
             RegistryId={"RegistryArn": physical_id}, Description=new.get("Description", "")
         )
+        _tag(physical_id, old, new)
         return Created(physical_id, {"Arn": physical_id})
 
     def delete(self, physical_id: str, props: Properties, context: Context) -> None:
@@ -32,7 +34,7 @@ class Registry(ResourceType):
 
     def describe(self, physical_id: str) -> dict[str, Any]:
         found = client("glue").get_registry(RegistryId={"RegistryArn": physical_id})
-        return {**found, "Name": found["RegistryName"]}
+        return {**found, "Name": found["RegistryName"], "Tags": _tags_of(physical_id)}
 
 
 @resource_type("AWS::Glue::Schema")
@@ -52,10 +54,10 @@ class Schema(ResourceType):
                 "Compatibility": props["Compatibility"],
                 "Description": props.get("Description", ""),
                 "SchemaDefinition": props["SchemaDefinition"],
-                "Tags": _map(props),
             },
         )
         arn = made["SchemaArn"]
+        _tag(arn, {}, props)
         return Created(arn, {"Arn": arn, "InitialSchemaVersionId": made["SchemaVersionId"]})
 
     def update(self, physical_id: str, old: Properties, new: Properties, context: Context) -> Created:
@@ -64,6 +66,7 @@ class Schema(ResourceType):
         identity = {"SchemaArn": physical_id}
         change = {key: new[key] for key in ("Compatibility", "Description") if key in new}
         client("glue").update_schema(SchemaId=identity, SchemaVersionNumber={"LatestVersion": True}, **change)
+        _tag(physical_id, old, new)
         first = client("glue").get_schema_version(SchemaId=identity, SchemaVersionNumber={"VersionNumber": 1})
         return Created(physical_id, {"Arn": physical_id, "InitialSchemaVersionId": first["SchemaVersionId"]})
 
@@ -79,6 +82,7 @@ class Schema(ResourceType):
             "Name": found["SchemaName"],
             "Registry": {"Arn": found["RegistryArn"]},
             "SchemaDefinition": first["SchemaDefinition"],
+            "Tags": _tags_of(physical_id),
         }
 
 
@@ -101,6 +105,18 @@ class SchemaVersion(ResourceType):
     def describe(self, physical_id: str) -> dict[str, Any]:
         found = client("glue").get_schema_version(SchemaVersionId=physical_id)
         return {**found, "Schema": {"SchemaArn": found["SchemaArn"]}}
+
+
+def _tag(arn: str, old: Properties, new: Properties) -> None:
+    before, after = _map(old), _map(new)
+    if after:
+        client("glue").tag_resource(ResourceArn=arn, TagsToAdd=after)
+    if gone := sorted(before.keys() - after.keys()):
+        client("glue").untag_resource(ResourceArn=arn, TagsToRemove=gone)
+
+
+def _tags_of(arn: str) -> dict[str, str]:
+    return dict(client("glue").get_tags(ResourceArn=arn)["Tags"])
 
 
 def _map(props: Properties) -> dict[str, str]:

@@ -268,6 +268,23 @@ def _listed(request: Request) -> list[dict[str, Any]]:
     ]
 
 
+@service.resource(
+    *("DescribeCluster", "DescribeClusterV2", "GetBootstrapBrokers", "ListNodes", "DeleteCluster"),
+    *("RebootBroker", "UpdateBrokerCount", "UpdateBrokerStorage", "UpdateBrokerType", "ListTopics"),
+    *("UpdateClusterConfiguration", "UpdateClusterKafkaVersion", "UpdateMonitoring", "UpdateSecurity"),
+)
+def cluster_arn(request: Request) -> str:
+    """The cluster that policies are held against."""
+    return str(request.params["ClusterArn"])
+
+
+@service.resource("CreateTopic", "DescribeTopic", "DescribeTopicPartitions", "UpdateTopic", "DeleteTopic")
+def topic_arn(request: Request) -> str:
+    """The topic that policies are held against."""
+    cluster = str(request.params["ClusterArn"]).replace(":cluster/", ":topic/")
+    return f"{cluster}/{request.params['TopicName']}"
+
+
 def cluster_of(request: Request) -> dict[str, Any]:
     """The cluster that the call names."""
     arn = request.params["ClusterArn"]

@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import Context, Variable
 
 VARIABLE = "refstack"
-POLL_ATTRIBUTES = ("poke_interval", "job_poll_interval", "poll_interval", "waiter_delay")
+POLL_ATTRIBUTES = ("poke_interval", "job_poll_interval", "poll_interval", "waiter_delay", "sleep_time")
 
 
 class DeploymentSettings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aws_cdk import Aws
 from aws_cdk import aws_athena as athena
 from constructs import Construct
 
@@ -54,6 +55,7 @@ class AthenaWorkgroup(Construct):
         super().__init__(scope, construct_id)
         assert results.data_key is not None
         self.name = name
+        self.arn = f"arn:{Aws.PARTITION}:athena:{Aws.REGION}:{Aws.ACCOUNT_ID}:workgroup/{name}"
         workgroup = athena.CfnWorkGroup(
             self,
             "Workgroup",

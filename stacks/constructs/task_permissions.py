@@ -8,6 +8,8 @@ from aws_cdk import Aws
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 
+from stacks.constructs.athena_workgroup import RESULTS
+from stacks.constructs.data_bucket import DataBucket
 from stacks.constructs.fargate_task import FargateTask
 from stacks.nag import acknowledge_wildcard
 
@@ -188,6 +190,36 @@ def allow_partition_repair(policy: iam.ManagedPolicy, table_arns: list[str]) -> 
         iam.PolicyStatement(
             actions=["glue:BatchCreatePartition", "glue:GetPartitions", "glue:GetTable"], resources=table_arns
         )
+    )
+
+
+def allow_queries(
+    policy: iam.ManagedPolicy, *, workgroup_arn: str, table_arns: list[str], data: str, results: DataBucket
+) -> None:
+    """Let tasks ask Athena for what lies at `data` (ARN of objects); answers come to `results`."""
+    answers = results.arn_for_objects(f"{RESULTS}/*")
+    policy.add_statements(
+        iam.PolicyStatement(
+            actions=[
+                "athena:GetQueryExecution",
+                "athena:GetQueryResults",
+                "athena:StartQueryExecution",
+                "athena:StopQueryExecution",
+            ],
+            resources=[workgroup_arn],
+        ),
+        iam.PolicyStatement(
+            actions=["glue:GetDatabase", "glue:GetPartitions", "glue:GetTable"], resources=table_arns
+        ),
+        # Athena reads and writes S3 in the caller's name.
+        iam.PolicyStatement(actions=["s3:GetObject"], resources=[data, answers]),
+        iam.PolicyStatement(actions=["s3:AbortMultipartUpload", "s3:PutObject"], resources=[answers]),
+        iam.PolicyStatement(
+            actions=["s3:GetBucketLocation", "s3:ListBucket"], resources=[results.bucket_arn]
+        ),
+    )
+    acknowledge_wildcard(
+        policy, data, answers, reason="Spark names the files of the stream's tables, Athena those of answers."
     )
 
 

@@ -7,13 +7,24 @@ import os
 import socket
 import subprocess
 import time
+from datetime import date
 from typing import Any
 
 import psycopg
 import pytest
 import requests
 
-from local import demo, pipeline, processes, runtime, spark_history, summary, warehouse_client
+from local import (
+    demo,
+    pipeline,
+    processes,
+    runtime,
+    spark_history,
+    stream,
+    stream_account,
+    summary,
+    warehouse_client,
+)
 from local.errors import UserFacingError
 from local.toolchain import tools
 from tests.docs.sql_answers import questions
@@ -385,3 +396,24 @@ def _aws(environment: dict[str, str], *command: str) -> str:
     done = subprocess.run(aws, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"aws {' '.join(command)}: {done.stderr}"
     return done.stdout
+
+
+def test_a_day_on_the_stream_is_accounted_for_and_agrees_with_the_batch(platform: Platform) -> None:
+    replayed = stream.replay(date(2013, 1, 2))
+    found = stream_account.counted(replayed)
+    assert stream_account.problems(found) == []
+    assert found["reconciled"]
+    assert found["streamed"]["scheduled"] == 943
+    assert min(found[name] for name in ("late", "duplicates", "dead_letter")) > 0
+    parameters = {"day": "2013-01-02", "stream_run": replayed.run_key}
+    run = pipeline.Run("2013-01-02", "2013-01-02", parameters=parameters)
+    pipeline.wait_for_dag(demo.RECONCILIATION_DAG)
+    pipeline.execute(run, lambda *_: None, demo.RECONCILIATION_DAG)
+    compared = platform.returned("compare", run, dag=demo.RECONCILIATION_DAG)
+    assert compared["streamed"] == compared["batch"]
+    assert compared["batch"]["scheduled"]["flights"] == 943
+    denials = (platform.home / "would_deny.jsonl").read_text()
+    assert "athena:" not in denials
+    assert "kafka-cluster:" not in denials
+    assert "StreamRole" not in denials
+    assert "EventProducer" not in denials

@@ -79,11 +79,17 @@ CHANGES = {
     "AWS::ECS::Cluster": tagged,
     "AWS::ECS::TaskDefinition": tagged,
     "AWS::EMR::SecurityConfiguration": None,
+    "AWS::EMRServerless::Application": set_to(
+        AutoStopConfiguration={"Enabled": True, "IdleTimeoutMinutes": 20}
+    ),
     "AWS::Events::Rule": set_to(Description="Changed"),
     "AWS::Glue::Crawler": set_to(Description="Changed"),
     "AWS::Glue::DataQualityRuleset": set_to(Description="Changed"),
     "AWS::Glue::Database": inside("DatabaseInput", Description="Changed"),
     "AWS::Glue::Job": set_to(Timeout=61),
+    "AWS::Glue::Registry": set_to(Description="Changed"),
+    "AWS::Glue::Schema": set_to(Compatibility="BACKWARD_ALL"),
+    "AWS::Glue::SchemaVersion": None,
     "AWS::Glue::SecurityConfiguration": None,
     "AWS::Glue::Table": inside("TableInput", Description="Changed"),
     "AWS::IAM::Group": set_to(ManagedPolicyArns=["arn:aws:iam::aws:policy/ReadOnlyAccess"]),

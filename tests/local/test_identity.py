@@ -184,6 +184,32 @@ def test_a_policy_on_a_log_groups_arn_covers_its_streams(gateway):
     ]
 
 
+def test_a_policy_on_a_workgroup_covers_its_queries(gateway):
+    iam, athena = gateway.client("iam"), gateway.client("athena")
+    for name in ("asked", "other"):
+        athena.create_work_group(Name=name)
+    actions = ["athena:StartQueryExecution", "athena:GetQueryExecution"]
+    arn = f"arn:aws:athena:{REGION}:000000000000:workgroup/asked"
+    statement = {"Effect": "Allow", "Action": actions, "Resource": arn}
+    role = iam.create_role(RoleName="asker", AssumeRolePolicyDocument=trust("glue.amazonaws.com"))["Role"]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_role_policy(RoleName="asker", PolicyName="ask", PolicyDocument=policy)
+    asker = clients.client("athena", role_arn=role["Arn"], session_name="asker")
+    output = {"OutputLocation": "s3://refstack-identity/answers/"}
+    for name in ("asked", "other"):
+        query = asker.start_query_execution(
+            QueryString="SELECT 1", WorkGroup=name, ResultConfiguration=output
+        )
+        asker.get_query_execution(QueryExecutionId=query["QueryExecutionId"])
+    denied = [
+        line for line in lines(gateway.home / "would_deny.jsonl") if line["caller"].endswith("/asker/asker")
+    ]
+    assert [(line["action"], line["resource"].rpartition("/")[2]) for line in denied] == [
+        ("athena:StartQueryExecution", "other"),
+        ("athena:GetQueryExecution", "other"),
+    ]
+
+
 def test_aws_managed_policies_have_their_real_documents(gateway):
     iam = gateway.client("iam")
     arn = "arn:aws:iam::aws:policy/service-role/AmazonEMRServicePolicy_v2"

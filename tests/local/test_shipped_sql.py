@@ -32,6 +32,7 @@ CONTEXT = {
     "start": "2013-01-01",
     "end": "2013-01-31",
     "run_key": "manual_1",
+    "params": {"day": "2013-01-02"},
 }
 OPAQUE = ("ALTER DEFAULT PRIVILEGES", "ANALYZE", "CREATE ROLE", "CREATE USER", "GRANT", "UNLOAD", "VACUUM")
 """What sqlglot takes without reading it; here it is read by the emulation's own parsers."""

@@ -16,7 +16,7 @@ from local.toolchain import tools
 
 SETTINGS: dict[str, Any] = {
     "buckets": {name: f"{name}-bucket" for name in ("raw", "curated", "warehouse", "artifacts", "logs")},
-    "catalog": {"raw_database": "raw", "curated_database": "curated"},
+    "catalog": {"raw_database": "raw", "curated_database": "curated", "workgroup": "lake"},
     "functions": {
         name: f"fn-{name}"
         for name in ("ingest_flights", "ingest_weather", "ingest_snapshots", "prepare_warehouse")

@@ -47,6 +47,7 @@ XCOMS: dict[str, dict[str, Any]] = {
     "container_etl": {},
     "warehouse_maintenance": {},
     "glue_catalog": {"plan": RANGE, "find_missing": {"flights": [["2013", "01", "30"]]}},
+    "stream_reconciliation": {"streamed_facts": "query-1", "batch_facts": []},
     "backfill": {"last_file": "file_2013_2.zip"},
     "file_arrival": {"day": "2013-01-30"},
     "arrival_log": {"arrived": {"day": "2013-01-30", "files": 2}},
@@ -93,7 +94,7 @@ def limits(task: Any) -> dict[str, Any]:
         name: getattr(task, name, None)
         for name in (
             *("poke_interval", "job_poll_interval", "poll_interval", "waiter_delay"),
-            *("waiter_max_attempts", "number_of_workers"),
+            *("sleep_time", "waiter_max_attempts", "number_of_workers"),
         )
     }
     return {**found, "execution_timeout": task.execution_timeout, "timeout": getattr(task, "timeout", None)}

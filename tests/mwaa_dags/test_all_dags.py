@@ -18,6 +18,7 @@ DAGS = {
     "file_arrival",
     "flights_batch",
     "glue_catalog",
+    "stream_reconciliation",
     "warehouse_maintenance",
 }
 OWN_CONNECTIONS = {"copy_notices": "redshift_copy"}
@@ -77,6 +78,7 @@ def test_no_template_asks_for_what_the_deployment_does_not_write(described: dict
 @pytest.mark.parametrize(
     "operator",
     [
+        "AthenaOperator",
         "BashOperator",
         "BranchPythonOperator",
         "GlueCrawlerOperator",

@@ -8,6 +8,7 @@ import pytest
 
 from flights import schema
 from flights.tables import Table
+from streaming.tables import STREAM_EVENTS, STREAM_WINDOWS
 from tests.stacks.assembly import synthesise
 from tests.stacks.permissions import flat, permissions
 
@@ -33,6 +34,8 @@ def table_inputs() -> dict[tuple[str, str], dict[str, Any]]:
         ("raw", schema.RAW_AIRLINES, "OpenCSVSerde", "/airlines/"),
         ("curated", schema.CURATED_FLIGHTS, "ParquetHiveSerDe", "/flights/"),
         ("curated", schema.REJECTED_FLIGHTS, "ParquetHiveSerDe", "/rejects/flights/"),
+        ("curated", STREAM_EVENTS, "ParquetHiveSerDe", "/stream/events/"),
+        ("curated", STREAM_WINDOWS, "ParquetHiveSerDe", "/stream/windows/"),
     ],
 )
 def test_a_table_has_the_columns_that_its_writer_writes(
@@ -61,6 +64,8 @@ def test_there_are_no_other_tables() -> None:
         ("curated", "flights"),
         ("curated", "flights_rejects"),
         ("curated", "quality_results"),
+        ("curated", "stream_events"),
+        ("curated", "stream_windows"),
         ("raw", "aircraft"),
         ("raw", "airlines"),
         ("raw", "flights"),

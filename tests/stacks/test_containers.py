@@ -12,7 +12,11 @@ from stacks.constructs.bundle import IMAGES
 from tests.stacks.assembly import synthesise
 from tests.stacks.permissions import flat, permissions
 
-NAMES = ("dbt", "etl")
+NAMES = ("dbt", "etl", "event_producer")
+
+
+def construct_id(name: str) -> str:
+    return name.title().replace("_", "")
 
 
 def definition(name: str, environment: str = "dev") -> dict[str, Any]:
@@ -87,7 +91,7 @@ def test_builds_start_when_this_stack_is_deployed_and_skip_an_image_that_is_ther
     assert rule["EventPattern"]["detail-type"] == ["CloudFormation Stack Status Change"]
     assert detail["stack-id"] == [{"Ref": "AWS::StackId"}]
     assert detail["status-details"] == {"status": ["CREATE_COMPLETE", "UPDATE_COMPLETE"]}
-    assert len(rule["Targets"]) == 2
+    assert len(rule["Targets"]) == len(NAMES)
     assert "describe-images" in command
     assert not synthesise().resources("AWS::Lambda::Function", stack="Containers")
 
@@ -131,14 +135,14 @@ def test_dbt_logs_in_to_the_workgroup_and_keeps_its_results() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_ecs_itself_pulls_one_image_and_writes_one_log(name: str) -> None:
-    allowed = permissions(synthesise(), "Containers", f"{name.title()}ExecutionRole")
+    allowed = permissions(synthesise(), "Containers", f"{construct_id(name)}ExecutionRole")
 
     assert allowed.actions == {
         *("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetAuthorizationToken"),
         *("ecr:GetDownloadUrlForLayer", "logs:CreateLogStream", "logs:PutLogEvents"),
     }
     [repository] = allowed.resources["ecr:BatchGetImage"]
-    assert repository.startswith(f"<{name.title()}ImageRepository")
+    assert repository.startswith(f"<{construct_id(name)}ImageRepository")
 
 
 def test_containers_reach_the_databases_and_https_and_nobody_reaches_them() -> None:
@@ -148,7 +152,7 @@ def test_containers_reach_the_databases_and_https_and_nobody_reaches_them() -> N
 
     assert "SecurityGroupIngress" not in group
     assert [each["ToPort"] for each in group["SecurityGroupEgress"]] == [443]
-    assert len(opened) == 2
+    assert len(opened) == 3
     assert all("Group" in flat(each["Properties"]["SourceSecurityGroupId"]) for each in opened)
 
 

@@ -176,6 +176,7 @@ def test_the_variable_names_everything_that_the_dags_use() -> None:
         "timeouts",
     }
     assert set(value["buckets"]) == {"raw", "curated", "warehouse", "artifacts", "logs"}
+    assert set(value["catalog"]) == {"raw_database", "curated_database", "workgroup"}
     assert set(value["functions"]) == {
         "ingest_flights",
         "ingest_weather",
@@ -308,10 +309,13 @@ def test_tasks_read_raw_objects_and_row_accounts_and_write_the_gate_s_results() 
     assert sorted(each.split("/", 1)[1] for each in read) == [
         "accounting/*",
         "accounting/*",
+        "athena/*",
         "flights/*",
+        "stream/events/*",
         "weather/*",
     ]
-    assert {each.split("/", 1)[1] for each in allowed.resources["s3:PutObject"]} == {"quality/*"}
+    written = {each.split("/", 1)[1] for each in allowed.resources["s3:PutObject"]}
+    assert written == {"athena/*", "quality/*"}
     assert not any(action.startswith("s3:Delete") for action in allowed.actions)
 
 

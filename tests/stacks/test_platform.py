@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stacks.requirements import NEEDS
+from stacks.requirements import NEEDS, USES
 from tests.stacks.assembly import Assembly, synthesise
 
 ENVIRONMENTS = ["dev", "stage", "prod", "localstack"]
@@ -95,7 +95,8 @@ def test_synth_looks_nothing_up(assembly: Assembly) -> None:
 def test_stacks_build_on_those_before_them_only(assembly: Assembly) -> None:
     for name, artifact in assembly.stacks.items():
         built_on = {each for each in artifact.get("dependencies", ()) if each in ALL}
-        allowed = {each.title() for each in NEEDS.get(name.lower(), ())}
+        lower = name.lower()
+        allowed = {each.title() for each in (*NEEDS.get(lower, ()), *USES.get(lower, ()))}
         assert built_on <= allowed, f"{name} builds on {built_on - allowed}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from typing import Any
 
@@ -13,10 +14,14 @@ from tests.stacks.assembly import Assembly, synthesise
 from tests.stacks.permissions import flat, known_to_dags, permissions
 
 
-def request(assembly: Assembly | None = None) -> dict[str, Any]:
+def request(assembly: Assembly | None = None, name: str = "/refstack/{}/emr/run_job_flow") -> dict[str, Any]:
     """The request in the parameter, references in angle brackets."""
-    parameter = (assembly or synthesise()).only("AWS::SSM::Parameter", stack="Spark")
-    parsed: dict[str, Any] = json.loads(flat(parameter["Value"]))
+    found = (assembly or synthesise()).resources("AWS::SSM::Parameter", stack="Spark").values()
+    properties = [each["Properties"] for each in found]
+    [value] = [
+        each["Value"] for each in properties if re.fullmatch(name.format(r"\w+"), each["Name"]) is not None
+    ]
+    parsed: dict[str, Any] = json.loads(flat(value))
     return parsed
 
 
@@ -28,7 +33,47 @@ def test_the_request_is_one_that_emr_s_api_takes() -> None:
 
 def test_the_request_fits_into_a_parameter() -> None:
     assert len(json.dumps(request())) < 4096
-    assert synthesise().only("AWS::SSM::Parameter", stack="Spark")["Name"] == "/refstack/dev/emr/run_job_flow"
+
+
+def test_the_streaming_job_s_request_is_one_that_emr_serverless_takes() -> None:
+    asked = request(name="/refstack/{}/stream/start_job_run")
+    model = botocore.session.get_session().get_service_model("emr-serverless")
+    asked["applicationId"] = "0" * 16
+    shape = model.operation_model("StartJobRun").input_shape
+    validate_parameters({**asked, "clientToken": "1"}, shape)
+    arguments = asked["jobDriver"]["sparkSubmit"]["entryPointArguments"]
+    assert dict(zip(arguments[::2], arguments[1::2], strict=True))["--topic"] == "flight-events"
+
+
+def test_the_streaming_job_names_the_packages_that_the_local_runtime_has() -> None:
+    from local.toolchain import SPARK_PACKAGES
+    from stacks.constructs.stream_application import PACKAGES
+
+    assert PACKAGES == SPARK_PACKAGES
+
+
+def test_without_a_stream_there_is_no_application() -> None:
+    assembly = synthesise(stacks__streaming="false")
+    assert assembly.resources("AWS::EMRServerless::Application") == {}
+
+
+def test_the_streaming_job_may_read_and_write_its_topics_only() -> None:
+    role = synthesise().resources("AWS::IAM::Policy", stack="Spark")
+    statements = [
+        statement
+        for name, policy in role.items()
+        if "StreamRole" in name
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+    ]
+    allowed = {
+        action: flat(json.dumps(statement["Resource"]))
+        for statement in statements
+        for action in statement["Action"]
+        if action.startswith("kafka-cluster:")
+    }
+    assert "/flight-events" in allowed["kafka-cluster:ReadData"]
+    assert '/flight-events"' not in allowed["kafka-cluster:WriteData"]
+    assert not any(action.endswith("*") for action in allowed)
 
 
 def test_a_cluster_scales_within_the_settings_and_ends_itself() -> None:
@@ -62,7 +107,8 @@ def test_the_cluster_carries_the_tag_that_emr_s_managed_policy_wants() -> None:
 
     assert tags["for-use-with-amazon-emr-managed-policies"] == "true"
     assert (tags["project"], tags["environment"]) == ("refstack", "dev")
-    for group in synthesise().resources("AWS::EC2::SecurityGroup", stack="Spark").values():
+    groups = synthesise().resources("AWS::EC2::SecurityGroup", stack="Spark")
+    for group in (each for name, each in groups.items() if "SecurityGroups" in name):
         assert {"Key": "for-use-with-amazon-emr-managed-policies", "Value": "true"} in group["Properties"][
             "Tags"
         ]
@@ -89,6 +135,7 @@ def test_nodes_talk_to_each_other_and_to_emr_and_nobody_else_gets_in() -> None:
     pairs = Counter(
         (_group(rule["Properties"]["SourceSecurityGroupId"]), _group(rule["Properties"]["GroupId"]))
         for rule in rules
+        if "StreamGroup" not in flat(rule["Properties"]["SourceSecurityGroupId"])
     )
 
     assert pairs == {

@@ -80,6 +80,23 @@ def test_topics_have_a_replica_in_each_zone() -> None:
     assert topics == {"flight-events": (6, 2), "flight-events-dead-letter": (1, 2), "flight-alerts": (1, 2)}
 
 
+def test_no_way_in_is_plaintext() -> None:
+    for environment in ("dev", "stage", "prod"):
+        cluster = synthesise_core(environment).only(CLUSTER, stack="Streaming")
+        assert "PLAINTEXT" not in str(cluster)
+        assert cluster["ClientAuthentication"]["Unauthenticated"]["Enabled"] is False
+
+
+def test_the_event_s_schema_is_registered_with_all_its_versions() -> None:
+    assembly = synthesise_core()
+    schema = assembly.only("AWS::Glue::Schema", stack="Streaming")
+    (version,) = assembly.resources("AWS::Glue::SchemaVersion", stack="Streaming").values()
+
+    assert (schema["DataFormat"], schema["Compatibility"]) == ("AVRO", "BACKWARD")
+    assert "tail_number" not in schema["SchemaDefinition"]
+    assert "tail_number" in version["Properties"]["SchemaDefinition"]
+
+
 def test_a_serverless_cluster_takes_iam_clients_only() -> None:
     assembly = synthesise_core(streaming__kind="serverless")
     cluster = assembly.only(SERVERLESS, stack="Streaming")

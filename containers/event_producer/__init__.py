@@ -1,0 +1,1 @@
+"""The producer of flight events: days of curated flights, replayed onto the topic."""

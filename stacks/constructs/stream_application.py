@@ -1,0 +1,167 @@
+"""The EMR Serverless application that reads the event stream, and the request that starts its job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import Aws, Stack
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_emrserverless as emrserverless
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+from stacks.catalog import STREAM
+from stacks.constructs.bundle import ROOT, package_zip
+from stacks.constructs.data_bucket import grant_put_objects, grant_read_write_objects
+from stacks.constructs.job_assets import JobAsset
+from stacks.lake import LakeStack
+from stacks.network import NetworkStack
+from stacks.settings import Settings
+from stacks.streaming import ALERTS, DEAD_LETTERS, EVENTS, StreamingStack
+
+JOB = "stream_flight_events"
+LOGS = "emr-serverless"
+"""Prefix of the job's logs in the log bucket."""
+PACKAGES = (
+    "org.apache.spark:spark-sql-kafka-0-10_2.12:3.5.7",
+    "org.apache.spark:spark-avro_2.12:3.5.7",
+    "software.amazon.msk:aws-msk-iam-auth:2.3.2",
+)
+"""What Spark needs to read Kafka with IAM; it fetches them from Maven Central when the job starts."""
+
+
+class StreamApplication(Construct):
+    """A Spark application that costs nothing while no job runs, its role, and the StartJobRun request.
+
+    The request is in an SSM parameter; whoever starts the job gives it a run key.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        network: NetworkStack,
+        lake: LakeStack,
+        streaming: StreamingStack,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.role = self._role(lake, streaming)
+        group = ec2.SecurityGroup(
+            self,
+            "Group",
+            vpc=network.vpc,
+            description="Streaming job: it calls, nobody calls it",
+            allow_all_outbound=False,
+        )
+        # S3, Glue, MSK's API and Maven Central answer at addresses that nobody can list.
+        group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "AWS' APIs, Maven Central")
+        group.connections.allow_to(streaming.security_group, streaming.port, "Streaming job to Kafka")
+        sizes = settings.spark
+        self.application = emrserverless.CfnApplication(
+            self,
+            "Application",
+            name=settings.physical_name("stream"),
+            type="Spark",
+            release_label=sizes.release,
+            architecture="X86_64",
+            maximum_capacity=emrserverless.CfnApplication.MaximumAllowedResourcesProperty(
+                cpu=f"{sizes.stream_vcpu} vCPU", memory=f"{4 * sizes.stream_vcpu} GB"
+            ),
+            auto_start_configuration=emrserverless.CfnApplication.AutoStartConfigurationProperty(
+                enabled=True
+            ),
+            auto_stop_configuration=emrserverless.CfnApplication.AutoStopConfigurationProperty(
+                enabled=True, idle_timeout_minutes=sizes.idle_minutes
+            ),
+            network_configuration=emrserverless.CfnApplication.NetworkConfigurationProperty(
+                subnet_ids=network.vpc.select_subnets(
+                    subnet_group_name=network.private_subnets.subnet_group_name
+                ).subnet_ids,
+                security_group_ids=[group.security_group_id],
+            ),
+            monitoring_configuration=emrserverless.CfnApplication.MonitoringConfigurationProperty(
+                s3_monitoring_configuration=emrserverless.CfnApplication.S3MonitoringConfigurationProperty(
+                    log_uri=f"s3://{lake.logs.bucket_name}/{LOGS}/"
+                )
+            ),
+        )
+        script = JobAsset(self, "Job", path=ROOT / "emr_steps" / f"{JOB}.py")
+        package = JobAsset(self, "Package", path=package_zip(ROOT / "streaming"))
+        for asset in (script, package):
+            asset.grant_read(self.role)
+        request = self._request(settings, lake, streaming, script.uri, package.uri)
+        self.request_parameter = ssm.StringParameter(
+            self,
+            "StartJobRun",
+            parameter_name=settings.parameter("stream", "start_job_run"),
+            description="StartJobRun request of the streaming job",
+            string_value=Stack.of(self).to_json_string(request),
+        )
+
+    def _role(self, lake: LakeStack, streaming: StreamingStack) -> iam.Role:
+        role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal(
+                "emr-serverless.amazonaws.com",
+                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+            ),
+            description="The streaming job",
+        )
+        streaming.grant_consume(role, EVENTS)
+        streaming.grant_produce(role, DEAD_LETTERS, ALERTS)
+        streaming.grant_find_brokers(role)
+        streaming.schema.grant_read(role)
+        grant_read_write_objects(
+            lake.curated,
+            role,
+            # Without a slash: Spark also asks whether the folder itself is an object.
+            STREAM,
+            reason="Spark names the files of its tables and checkpoints; the prefix is the job's own.",
+        )
+        grant_put_objects(lake.logs, role, f"{LOGS}/", reason="EMR Serverless names the logs after the run.")
+        return role
+
+    def _request(
+        self, settings: Settings, lake: LakeStack, streaming: StreamingStack, script: str, package: str
+    ) -> dict[str, Any]:
+        """Body of StartJobRun, as boto3 takes it."""
+        properties = {
+            "spark.sql.shuffle.partitions": str(settings.spark.stream_vcpu),
+            "spark.executor.cores": "1",
+            "spark.executor.memory": "2g",
+            "spark.driver.cores": "1",
+            "spark.driver.memory": "2g",
+        }
+        parameters = [f"--py-files {package}", f"--packages {','.join(PACKAGES)}"]
+        parameters += [f"--conf {key}={value}" for key, value in properties.items()]
+        arguments = {
+            "cluster-arn": streaming.cluster_arn,
+            "topic": EVENTS,
+            "partitions": str(settings.streaming.partitions),
+            "dead-letter-topic": DEAD_LETTERS,
+            "alert-topic": ALERTS,
+            "registry": streaming.schema.registry_name,
+            "schema": streaming.schema.schema_name,
+            "lake": f"s3://{lake.curated.bucket_name}/{STREAM}",
+            "alert-minutes": str(settings.streaming.alert_delay_minutes),
+        }
+        return {
+            "applicationId": self.application.attr_application_id,
+            "executionRoleArn": self.role.role_arn,
+            "name": JOB,
+            "mode": "STREAMING",
+            "retryPolicy": {"maxFailedAttemptsPerHour": 5},
+            "jobDriver": {
+                "sparkSubmit": {
+                    "entryPoint": script,
+                    "entryPointArguments": [
+                        part for name, value in arguments.items() for part in (f"--{name}", value)
+                    ],
+                    "sparkSubmitParameters": " ".join(parameters),
+                }
+            },
+        }

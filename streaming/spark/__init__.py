@@ -1,0 +1,1 @@
+"""Flight events in Spark Structured Streaming."""
