@@ -19,6 +19,7 @@ from ministack import app as ministack_app
 from ministack.core import iam_actions, iam_evaluator, responses
 from ministack.services import athena, sts
 
+from local import faults
 from local.conditions import OWN_USER_ID, conditions, log_stream, metric_namespace, passed_roles
 from local.layout import ACCOUNT, REGION, home
 from local.services.service import SERVICES, Request
@@ -95,6 +96,9 @@ def _record_denials(journal: Journal) -> None:
                 access_key_id, action, service, region, resource_arn=resource, service_context=context
             )
 
+        fault = faults.due(iam_action, resource_arn, iam_evaluator.caller_arn())
+        if fault is not None:
+            return iam_evaluator.AuthError(fault.code, fault.message)
         own = {**(service_context or {}), **_filled(access_key_id)}
         checks = [(iam_action, resource_arn, own)]
         if any(verdict_on(iam_action, other, own) is None for other in _alternatives.get()):

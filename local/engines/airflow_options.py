@@ -36,6 +36,10 @@ DEFAULTS = {
     "dag_processor.refresh_interval": "10",
     "dag_processor.parsing_processes": "1",
     "scheduler.scheduler_idle_sleep_time": "0.2",
+    # How soon tasks of a scheduler that died are run again: Airflow looks every five minutes for one that has
+    # been silent for half a minute.
+    "scheduler.orphaned_tasks_check_interval": "10",
+    "scheduler.scheduler_health_check_threshold": "15",
     "api.workers": "1",
 }
 """Options that an environment's own AirflowConfigurationOptions override."""

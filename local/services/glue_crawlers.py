@@ -37,6 +37,14 @@ def known(name: str) -> dict[str, Any]:
     return crawlers[name]
 
 
+@service.resource(
+    *("CreateCrawler", "UpdateCrawler", "DeleteCrawler", "GetCrawler", "StartCrawler", "StopCrawler"),
+)
+def crawler_arn(request: Request) -> str:
+    """ARN of the crawler that the call names; calls about many of them know none."""
+    return f"arn:aws:glue:{request.region}:{request.account}:crawler/{request.params['Name']}"
+
+
 @service.operation("CreateCrawler")
 def create_crawler(request: Request) -> None:
     given = request.params

@@ -210,6 +210,29 @@ def test_a_policy_on_a_workgroup_covers_its_queries(gateway):
     ]
 
 
+def test_a_policy_on_a_crawler_covers_the_calls_that_name_it(gateway):
+    iam, glue = gateway.client("iam"), gateway.client("glue")
+    role = iam.create_role(RoleName="crawl", AssumeRolePolicyDocument=trust("glue.amazonaws.com"))["Role"][
+        "Arn"
+    ]
+    statement = {
+        "Effect": "Allow",
+        "Action": ["glue:GetCrawler", "glue:StopCrawler"],
+        "Resource": f"arn:aws:glue:{REGION}:000000000000:crawler/mine",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_role_policy(RoleName="crawl", PolicyName="crawl", PolicyDocument=policy)
+    targets = {"S3Targets": [{"Path": "s3://refstack-identity/"}]}
+    crawl = clients.client("glue", role_arn=role, session_name="crawl")
+    for name in ("mine", "other"):
+        glue.create_crawler(Name=name, Role="crawl", DatabaseName="inferred", Targets=targets)
+        crawl.get_crawler(Name=name)
+    denied = [
+        line for line in lines(gateway.home / "would_deny.jsonl") if line["caller"].endswith("/crawl/crawl")
+    ]
+    assert [line["resource"].rpartition(":")[2] for line in denied] == ["crawler/other"]
+
+
 def test_aws_managed_policies_have_their_real_documents(gateway):
     iam = gateway.client("iam")
     arn = "arn:aws:iam::aws:policy/service-role/AmazonEMRServicePolicy_v2"
