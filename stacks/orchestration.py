@@ -32,6 +32,7 @@ from stacks.constructs.task_permissions import (
     allow_rest_api,
     allow_statements,
 )
+from stacks.constructs.wheels import download
 from stacks.containers import ContainersStack
 from stacks.database import DatabaseStack
 from stacks.ingestion import IngestionStack
@@ -74,14 +75,17 @@ class OrchestrationStack(PlatformStack):
     ) -> None:
         super().__init__(scope, construct_id, settings=settings, description="Airflow on MWAA")
         self.environment_name = settings.physical_name("airflow")
+        source = ROOT / "mwaa_dags"
+        private = settings.orchestration.webserver_access == "PRIVATE_ONLY"
         dags = DagBucket(
             self,
             "Source",
             settings=settings,
-            source=ROOT / "mwaa_dags",
+            source=source,
             key=security.data_key,
             logs_key=security.logs_key,
             access_logs=lake.logs,
+            wheels=download(source) if private else None,
         )
         # MWAA would make these groups without a retention; it takes those that are there. Their key is the
         # environment's, as of those that it makes.
@@ -347,8 +351,12 @@ class OrchestrationStack(PlatformStack):
             kms_key=security.data_key.key_arn,
             source_bucket_arn=dags.bucket.bucket_arn,
             dag_s3_path=DAGS,
-            requirements_s3_path=dags.requirements_path,
-            requirements_s3_object_version=dags.requirements_version,
+            requirements_s3_path=dags.requirements.path,
+            requirements_s3_object_version=dags.requirements.version,
+            startup_script_s3_path=dags.startup and dags.startup.path,
+            startup_script_s3_object_version=dags.startup and dags.startup.version,
+            plugins_s3_path=dags.plugins and dags.plugins.path,
+            plugins_s3_object_version=dags.plugins and dags.plugins.version,
             network_configuration=mwaa.CfnEnvironment.NetworkConfigurationProperty(
                 subnet_ids=subnets.subnet_ids[:MWAA_ZONES], security_group_ids=[group.security_group_id]
             ),

@@ -332,8 +332,8 @@ class Orchestration(Section):
     webserver_access: Literal["PUBLIC_ONLY", "PRIVATE_ONLY"] = "PUBLIC_ONLY"
     """Whether Airflow's pages answer on the internet (behind IAM) or in the VPC only.
 
-    A private web server reaches no package index, nor does MWAA without NAT: what the DAGs' requirements.txt
-    names must then be in MWAA's image, or be shipped as wheels.
+    A private web server reaches no package index: the synth then downloads what the DAGs' requirements.txt
+    names, and ships it to MWAA as wheels.
     """
     schedule: str | None = None
     """Cron expression of the daily batch in UTC; without one the DAG runs when it is triggered."""

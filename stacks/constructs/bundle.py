@@ -60,7 +60,7 @@ def package_zip(package: Path = PACKAGE, *, cache: Path = CACHE) -> Path:
     files = {f"{package.name}/{name}": path for name, path in _files(package)}
     if not any(name.endswith(".py") for name in files):
         raise BundleError(f"{package} holds no Python code: there is nothing to ship to Glue and EMR.")
-    return _zip(files, package.name, cache=cache)
+    return stored_zip(files, package.name, cache=cache)
 
 
 def function_zip(
@@ -91,7 +91,7 @@ def function_zip(
         without_spark = ((inner, path) for inner, path in _files(used) if not inner.startswith("spark/"))
         files.update({f"{used.name}/{inner}": path for inner, path in without_spark})
     files.update({inner: path for inner, path in _files(source) if inner not in _NOT_CODE})
-    return _zip(files, name, cache=cache)
+    return stored_zip(files, name, cache=cache)
 
 
 def _packages(source: Path) -> list[Path]:
@@ -125,7 +125,7 @@ def image_zip(name: str, *folders: Path, images: Path = IMAGES, cache: Path = CA
     files = {inner: path for inner, path in _files(source) if inner not in _NOT_IN_IMAGES}
     for folder in folders:
         files.update({f"{folder.name}/{inner}": path for inner, path in _files(folder) if _ships(inner)})
-    return _zip(files, f"image-{name}", cache=cache)
+    return stored_zip(files, f"image-{name}", cache=cache)
 
 
 def _ships(inner: str) -> bool:
@@ -207,7 +207,7 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
             yield inner.as_posix(), path
 
 
-def _zip(files: dict[str, Path], name: str, *, cache: Path) -> Path:
+def stored_zip(files: dict[str, Path], name: str, *, cache: Path) -> Path:
     """Write the files into a zip whose bytes depend on their names and contents alone."""
     cache.mkdir(parents=True, exist_ok=True)
     handle, part = tempfile.mkstemp(dir=cache, prefix=f"{name}-", suffix=".part")

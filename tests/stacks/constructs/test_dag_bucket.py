@@ -34,7 +34,7 @@ def deployed(folder: Path, **changes: str) -> tuple[dict[str, str], Any]:
         each["Properties"]["DestinationBucketKeyPrefix"]: each["Properties"]["SourceObjectKeys"][0]
         for each in found
     }
-    return copies, bucket.requirements_path
+    return copies, bucket.requirements.path
 
 
 @pytest.fixture
@@ -60,3 +60,11 @@ def test_changed_requirements_are_another_file_for_the_environment(tmp_path: Pat
     assert path != before[1]
     assert copies["requirements"] != before[0]["requirements"]
     assert copies["dags"] == before[0]["dags"]
+
+
+def test_a_startup_script_is_pinned_by_its_content_and_no_dag(tmp_path: Path, before: Any) -> None:
+    first, second = (deployed(tmp_path, startup__sh=f"echo {word}\n")[0] for word in ("one", "two"))
+
+    assert "startup" not in before[0]
+    assert first["startup"] != second["startup"]
+    assert first["dags"] == second["dags"] == before[0]["dags"]
