@@ -31,6 +31,9 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "Port": "the endpoint names the port of the local server",
     },
     "AWS::RedshiftServerless::Workgroup": {"Port": "the endpoint names the port of the local server"},
+    "AWS::SecretsManager::Secret": {
+        "GenerateSecretString": "says how the first value is made; Secrets Manager does not keep it",
+    },
 }
 """Resource type → property → why the service's description does not show it."""
 
@@ -43,6 +46,9 @@ NOT_COVERED: tuple[str, ...] = (
     "MSK: clients sign in by SASL/OAUTHBEARER with a signed request, as on AWS; the other mechanism of IAM, "
     "AWS_MSK_IAM, SASL/SCRAM and mutual TLS are not there. Loopback clients may also come without TLS at the "
     "address in endpoints.json. The controller is one process, not three.",
+    "Lambda's Kafka sources: one poller a mapping, which polls and invokes in turn; no filters, no decoding "
+    "by a schema registry, no limit of a record's age, no SCRAM or mutual TLS. What needs provisioned "
+    "pollers on AWS needs them here. Pollers and functions in a VPC make no network interface.",
     "Quotas, prices, throttling and the time that AWS takes to create things.",
     f"Regions and accounts: one of each ({layout.REGION}, {layout.ACCOUNT}).",
 )
@@ -55,7 +61,12 @@ SERVICES: tuple[tuple[str, str, str], ...] = (
     ),
     ("S3", "real objects", "versions, encryption and lifecycle settings, events to EventBridge; in memory"),
     ("IAM, STS", "evaluated", "every call is held against the caller's policies; sessions of real roles"),
-    ("Lambda", "real code", "the deployed bundle in a local Python process, as its execution role"),
+    (
+        "Lambda",
+        "real code",
+        "the deployed bundle in a local Python process, as its execution role; event source mappings of MSK "
+        "are members of their consumer group on the real brokers",
+    ),
     (
         "Glue",
         "real engine",
@@ -93,6 +104,7 @@ SERVICES: tuple[tuple[str, str, str], ...] = (
     ("KMS", "emulated", "keys, policies, rotation settings; encrypts on request only"),
     ("Access Analyzer", "recorded", "analyzers are listed and find nothing"),
     ("Athena", "emulated", "SQL over the real objects by DuckDB"),
+    ("CloudWatch alarms", "emulated", "by ministack; queues and functions report no metrics to them"),
     ("CloudWatch Logs", "emulated", "groups, streams and events; functions and jobs write to them"),
 )
 

@@ -33,7 +33,10 @@ _passed: contextvars.ContextVar[tuple[tuple[str, str], ...]] = contextvars.Conte
 _alternatives: contextvars.ContextVar[tuple[str, ...]] = contextvars.ContextVar("alternatives", default=())
 
 
-SAME_PERMISSION = {"glue:BatchGetDataQualityResult": "glue:GetDataQualityResult"}
+SAME_PERMISSION = {
+    "glue:BatchGetDataQualityResult": "glue:GetDataQualityResult",
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+}
 """Action of a call → the other action that allows it, for calls without a permission of their own."""
 POLICY_VARIABLE = re.compile(r"\$\{([a-zA-Z-]+:[^}]+)\}")
 

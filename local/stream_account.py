@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
-from local import runtime, stream, summary
+from local import live_board, runtime, stream, summary
 
 
 def counted(replayed: stream.Replayed) -> dict[str, Any]:
@@ -45,6 +45,8 @@ def counted(replayed: stream.Replayed) -> dict[str, Any]:
             for kind in ("scheduled", "departed", "cancelled")
         },
     }
+    found["board"] = live_board.statuses(replayed.day, stream.argument(asked, "topic"))
+    found["board_rows"] = sum(found["board"].values())
     found["reconciled"] = not problems(found)
     return found
 
@@ -59,6 +61,9 @@ def problems(found: dict[str, Any]) -> list[str]:
         wrong.append(f"Spark dropped {found['dropped_by_watermark']} events as behind the watermark.")
     if found["streamed"] != found["batch"]:
         wrong.append(f"The stream saw {found['streamed']} on {found['day']}, the batch {found['batch']}.")
+    shown = {"scheduled": found["board_rows"], "cancelled": found["board"].get("cancelled", 0)}
+    if any(found["batch"][name] != count for name, count in shown.items()):
+        wrong.append(f"The live board shows {found['board']} on {found['day']}, the batch {found['batch']}.")
     return wrong
 
 
@@ -67,8 +72,8 @@ def sentence(found: dict[str, Any]) -> str:
     return (
         f"Stream of {found['day']}: {found['produced']:,} events = {found['windows']:,} in windows + "
         f"{found['late']:,} late + {found['duplicates']:,} duplicates + {found['dead_letter']:,} unreadable; "
-        f"{found['alerts']:,} alerts; it {'agrees' if found['reconciled'] else 'does NOT agree'} "
-        "with the batch."
+        f"{found['alerts']:,} alerts; {found['board_rows']:,} flights on the live board; "
+        f"it {'agrees' if found['reconciled'] else 'does NOT agree'} with the batch."
     )
 
 

@@ -43,7 +43,6 @@ MAKE_REDSHIFT_TABLE = [
     "DELETE FROM staging.arrivals WHERE day = '{{ ti.xcom_pull(task_ids='arrived')['day'] }}'",
 ]
 NOTE_ARRIVAL = [
-    "CREATE SCHEMA IF NOT EXISTS orchestration",
     "CREATE TABLE IF NOT EXISTS orchestration.arrivals (day date PRIMARY KEY, files integer NOT NULL, "
     "noted_at timestamptz NOT NULL DEFAULT now())",
     "INSERT INTO orchestration.arrivals (day, files) VALUES (%(day)s, %(files)s) "

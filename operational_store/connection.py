@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pg8000.exceptions import InterfaceError
 from pg8000.native import Connection
 
 TIMEOUT_SECONDS = 15
-UNENCRYPTED = "Server refuses SSL"
 
 
 def credentials(secrets: Any, secret_arn: str) -> tuple[str, str]:
@@ -21,26 +19,19 @@ def credentials(secrets: Any, secret_arn: str) -> tuple[str, str]:
 
 
 def connect(host: str, port: int, database: str, user: str, password: str, *, application: str) -> Connection:
-    """A connection, encrypted where the server offers it (RDS insists on it). Raises pg8000's errors."""
+    """A connection, encrypted where the server offers it (RDS insists on it). Raises pg8000's errors.
 
-    def attempt(encrypted: bool) -> Connection:
-        return Connection(
-            user,
-            host=host,
-            port=port,
-            database=database,
-            password=password,
-            ssl_context=True if encrypted else None,
-            timeout=TIMEOUT_SECONDS,
-            application_name=application,
-        )
-
-    try:
-        return attempt(encrypted=True)
-    except InterfaceError as problem:
-        if UNENCRYPTED not in str(problem):
-            raise
-        return attempt(encrypted=False)
+    On TLS the password's exchange is bound to the server's certificate: nobody in between can pass it on.
+    """
+    return Connection(
+        user,
+        host=host,
+        port=port,
+        database=database,
+        password=password,
+        timeout=TIMEOUT_SECONDS,
+        application_name=application,
+    )
 
 
 @contextmanager

@@ -9,9 +9,9 @@ from pg8000.native import Connection, identifier, literal
 
 from operational_store.connection import transaction
 
-ETL, FLIGHT_BOARD = "etl", "flight_board"
-OPERATIONS = "operations"
-"""Schema of the ETL: its role owns it and makes its tables."""
+ETL, FLIGHT_BOARD, AIRFLOW = "etl", "flight_board", "airflow"
+OWNED = {ETL: "operations", AIRFLOW: "orchestration"}
+"""Role → the schema that it owns, and makes its tables in."""
 
 FOREIGN_TABLES = """
     SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -31,8 +31,8 @@ def prepare(connection: Connection, passwords: Mapping[str, str]) -> list[str]:
     with transaction(connection):
         for role, password in passwords.items():
             _role(connection, role, password)
-        if ETL in passwords:
-            _own_schema(connection, OPERATIONS, ETL)
+            if role in OWNED:
+                _own_schema(connection, OWNED[role], role)
         if FLIGHT_BOARD in passwords:
             for statement in files(__package__).joinpath("board.sql").read_text().split(";\n"):
                 if statement.strip():

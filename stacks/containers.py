@@ -15,9 +15,10 @@ from constructs import Construct
 from stacks.constructs.bundle import PACKAGE, ROOT
 from stacks.constructs.container_image import ContainerImage
 from stacks.constructs.data_bucket import grant_put_objects, grant_read_objects
+from stacks.constructs.database_roles import allow_secrets
 from stacks.constructs.fargate_task import FargateTask
 from stacks.constructs.stack import PlatformStack
-from stacks.database import DatabaseStack
+from stacks.database import ETL, DatabaseStack
 from stacks.lake import LakeStack
 from stacks.nag import acknowledge
 from stacks.network import NetworkStack
@@ -171,7 +172,7 @@ class ContainersStack(PlatformStack):
                 "DATABASE_HOST": database.instance.db_instance_endpoint_address,
                 "DATABASE_PORT": database.instance.db_instance_endpoint_port,
                 "DATABASE_NAME": self.settings.database.name,
-                "DATABASE_SECRET_ARN": database.secret.secret_arn,
+                "DATABASE_SECRET_ARN": database.roles.secrets[ETL].secret_arn,
             },
             logs_key=self._security.logs_key,
         )
@@ -179,8 +180,8 @@ class ContainersStack(PlatformStack):
         grant_read_objects(
             lake.raw, task.role, "airlines/", reason="The ETL reads the last snapshot, whichever that is."
         )
+        allow_secrets(task.role, self._security.data_key, database.roles.secrets[ETL])
         for actions, resource in (
-            (["secretsmanager:GetSecretValue"], database.secret.secret_arn),
             # The stack that has the parameter comes later; a name needs no reference, so nothing points back.
             (
                 ["ssm:GetParameter"],

@@ -1,4 +1,4 @@
-"""The operational store: RDS for PostgreSQL."""
+"""The operational store: RDS for PostgreSQL, and a database role for each job that uses it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from stacks.constructs.database_roles import DatabaseRoles
 from stacks.constructs.deletion import removal_policy
 from stacks.constructs.logs import PlatformLogGroup
 from stacks.constructs.stack import PlatformStack
@@ -15,6 +16,9 @@ from stacks.nag import acknowledge
 from stacks.network import NetworkStack
 from stacks.security import SecurityStack
 from stacks.settings import PROJECT, Settings
+
+ETL, FLIGHT_BOARD, AIRFLOW = "etl", "flight_board", "airflow"
+"""Database roles, as operational_store.roles makes them."""
 
 
 class DatabaseStack(PlatformStack):
@@ -93,6 +97,18 @@ class DatabaseStack(PlatformStack):
             removal_policy=removal_policy(settings, otherwise=RemovalPolicy.SNAPSHOT),
         )
         self.instance.node.add_dependency(log_group)
+        self.roles = DatabaseRoles(
+            self,
+            "Roles",
+            settings=settings,
+            security=security,
+            network=network,
+            instance=self.instance,
+            master_secret=self.secret,
+            port=self.port,
+            roles=(ETL, FLIGHT_BOARD, AIRFLOW),
+        )
+        """The jobs' own roles, with a secret each."""
         self._acknowledge_small_sizes()
 
     @property

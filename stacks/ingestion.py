@@ -1,4 +1,4 @@
-"""Ingestion: the functions that fetch from the sources, register what arrived, and prepare the warehouse."""
+"""Ingestion: the functions that fetch, register what arrived, prepare the warehouse, and read the stream."""
 
 from __future__ import annotations
 
@@ -16,13 +16,18 @@ from constructs import Construct
 from flights import schema
 from stacks.catalog import CatalogStack
 from stacks.constructs.data_bucket import grant_put_objects, grant_read_put_objects
+from stacks.constructs.dead_letter_queue import DeadLetterQueue
 from stacks.constructs.deletion import removal_policy
 from stacks.constructs.function import PlatformFunction
 from stacks.constructs.stack import PlatformStack
+from stacks.constructs.stream_consumers import StreamConsumers
+from stacks.database import DatabaseStack
 from stacks.lake import LakeStack
 from stacks.nag import acknowledge_wildcard
+from stacks.network import NetworkStack
 from stacks.security import SecurityStack
 from stacks.settings import Settings
+from stacks.streaming import StreamingStack
 from stacks.warehouse import WarehouseStack
 
 SMALL_MEMORY_MB = 256
@@ -36,7 +41,7 @@ class IngestionStack(PlatformStack):
     """Lambda functions ingest_flights, ingest_weather, ingest_snapshots, register_object, prepare_warehouse.
 
     The DAG invokes the ingestion and the preparation, so no schedule is here; objects that arrive in the raw
-    bucket register themselves.
+    bucket register themselves. Where there is a stream and a database, its consumers are here as well.
     """
 
     def __init__(
@@ -49,6 +54,9 @@ class IngestionStack(PlatformStack):
         lake: LakeStack,
         catalog: CatalogStack,
         warehouse: WarehouseStack,
+        network: NetworkStack | None,
+        database: DatabaseStack | None,
+        streaming: StreamingStack | None,
     ) -> None:
         super().__init__(
             scope, construct_id, settings=settings, description="Ingestion and registration functions"
@@ -66,6 +74,16 @@ class IngestionStack(PlatformStack):
         self.object_table = self._object_table()
         self.register_object = self._register_object(catalog)
         self.prepare_warehouse = self._prepare_warehouse(warehouse)
+        if network and database and streaming:
+            self.consumers = StreamConsumers(
+                self,
+                "Consumers",
+                settings=settings,
+                security=security,
+                network=network,
+                database=database,
+                streaming=streaming,
+            )
 
     def _ingest(self, dataset: str, source: str) -> PlatformFunction:
         """The function that fetches `dataset`; where from, it reads from a parameter at run time."""
@@ -158,13 +176,11 @@ class IngestionStack(PlatformStack):
     def _register_object(self, catalog: CatalogStack) -> PlatformFunction:
         """The function that each object created in the raw bucket invokes, and what catches its failures."""
         datasets = [table.name for table in schema.RAW]
-        dead_letters = sqs.Queue(
+        dead_letters = DeadLetterQueue(
             self,
             "UnregisteredObjects",
-            # EventBridge and Lambda write here; the key of SQS itself needs no policy for them.
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=Duration.days(14),
+            alerts_topic=self._security.alerts_topic,
+            holds="raw objects that could not be registered",
         )
         function = self._function(
             "register_object",

@@ -6,6 +6,7 @@ from aws_cdk import Fn, Tags
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
+from stacks.constructs.function import Place
 from stacks.constructs.logs import PlatformLogGroup
 from stacks.constructs.stack import PlatformStack
 from stacks.nag import acknowledge
@@ -35,6 +36,10 @@ class NetworkStack(PlatformStack):
             Tags.of(subnet).add(EMR_MANAGED, "true")
         self._endpoints()
         self._flow_logs(security)
+
+    def place(self, group: ec2.SecurityGroup) -> Place:
+        """Where functions run that reach into the VPC: in the private subnets, under `group`."""
+        return Place(self.vpc, self.private_subnets, group)
 
     def _nat_provider(self) -> ec2.NatProvider | None:
         match self.settings.network.nat:

@@ -34,7 +34,7 @@ from stacks.constructs.task_permissions import (
 )
 from stacks.constructs.wheels import download
 from stacks.containers import ContainersStack
-from stacks.database import DatabaseStack
+from stacks.database import AIRFLOW, DatabaseStack
 from stacks.ingestion import IngestionStack
 from stacks.lake import LakeStack
 from stacks.nag import acknowledge_wildcard
@@ -125,6 +125,7 @@ class OrchestrationStack(PlatformStack):
             bucket=lake.raw,
             environment_name=self.environment_name,
             logs_key=security.logs_key,
+            alerts_topic=security.alerts_topic,
         )
         self.arrivals.node.add_dependency(self.airflow)
 
@@ -211,7 +212,7 @@ class OrchestrationStack(PlatformStack):
                 "prepare_warehouse": ingestion.prepare_warehouse.name,
             },
             "glue": {"curate_flights": catalog.curate_job_name, "raw_crawler": catalog.crawler_name},
-            "database": {"secret_arn": database.secret.secret_arn},
+            "database": {"secret_arn": database.roles.secrets[AIRFLOW].secret_arn},
             "airflow_environment": self.environment_name,
             "quality": {
                 "ruleset": {"curated_flights": catalog.quality_gate.ruleset_name},
@@ -288,7 +289,11 @@ class OrchestrationStack(PlatformStack):
         policy.add_statements(
             iam.PolicyStatement(
                 actions=["secretsmanager:GetSecretValue"],
-                resources=[self.variable.secret_arn, connections, database.secret.secret_arn],
+                resources=[
+                    self.variable.secret_arn,
+                    connections,
+                    database.roles.secrets[AIRFLOW].secret_arn,
+                ],
             )
         )
         allow_crawler(policy, catalog.crawler_name)

@@ -91,6 +91,9 @@ def add_stacks(app: App, settings: Settings) -> None:
             lake=lake,
             catalog=catalog,
             warehouse=warehouse,
+            network=network,
+            database=database,
+            streaming=streaming,
         )
     if (
         on.orchestration

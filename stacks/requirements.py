@@ -31,10 +31,13 @@ NEEDS: dict[str, tuple[str, ...]] = {
 USES: dict[str, tuple[str, ...]] = {
     "spark": ("streaming",),
     "containers": ("streaming",),
+    "ingestion": ("network", "database", "streaming"),
 }
 """Stacks that a stack builds on where they are on, and does without where they are not."""
 
 ENDPOINTS_WITHOUT_NAT: dict[str, tuple[InterfaceEndpoint, ...]] = {
+    "database": ("secretsmanager",),
+    "streaming": ("glue", "lambda", "secretsmanager", "sqs", "sts"),
     "spark": ("elasticmapreduce", "glue", "kms"),
     "containers": ("ecr.api", "ecr.dkr", "logs", "redshift-serverless", "secretsmanager", "ssm"),
     "orchestration": (
@@ -62,6 +65,9 @@ ENDPOINTS_WITHOUT_NAT: dict[str, tuple[InterfaceEndpoint, ...]] = {
 MWAA: https://docs.aws.amazon.com/mwaa/latest/userguide/vpc-vpe-create-access.html, plus the services that the
 DAGs call. EMR: the service's own API, and the catalog and key that its jobs use; S3 has a gateway endpoint.
 Fargate: the image, the log, and what the tasks call; the weather source itself still needs NAT or a mirror.
+Database: the function that makes the roles reads their secrets. Streaming: Lambda's pollers, which work in
+the cluster's subnets, call Lambda and STS; the function behind them reads the registry and a secret and sends
+dead letters.
 """
 
 

@@ -23,7 +23,7 @@ EVENTS, DEAD_LETTERS, ALERTS = "flight-events", "flight-events-dead-letter", "fl
 
 
 class StreamingStack(PlatformStack):
-    """An MSK cluster in isolated subnets; clients open their own way in on port 9098."""
+    """An MSK cluster in private subnets; clients open their own way in on port 9098."""
 
     def __init__(
         self,
@@ -44,8 +44,9 @@ class StreamingStack(PlatformStack):
             description="Kafka: clients open their own way in",
             allow_all_outbound=False,
         )
-        isolated = network.vpc.select_subnets(subnet_group_name=network.isolated_subnets.subnet_group_name)
-        subnets = isolated.subnet_ids[: settings.streaming.availability_zones]
+        # Lambda's pollers work from the cluster's subnets, and must get from there to Lambda and STS.
+        private = network.vpc.select_subnets(subnet_group_name=network.private_subnets.subnet_group_name)
+        subnets = private.subnet_ids[: settings.streaming.availability_zones]
         if settings.streaming.kind == "serverless":
             self.cluster_arn = self._serverless(subnets).attr_arn
         else:
@@ -68,6 +69,31 @@ class StreamingStack(PlatformStack):
         """Let `role` ask MSK for the brokers' addresses."""
         role.add_to_policy(
             iam.PolicyStatement(actions=["kafka:GetBootstrapBrokers"], resources=[self.cluster_arn])
+        )
+
+    def let_pollers_in(self) -> None:
+        """Let event source mappings reach the brokers and AWS: their pollers are in the cluster's own group.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/with-msk-cluster-network.html
+        """
+        self.security_group.connections.allow_internally(self.port, "Lambda's pollers to the brokers")
+        self.security_group.add_egress_rule(
+            ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "Lambda's pollers to Lambda and STS"
+        )
+
+    def grant_event_source(self, role: iam.Role, topic: str, *, group: str) -> None:
+        """Let Lambda, as `role`, read a topic for an event source mapping in a consumer group."""
+        self.grant_consume(role, topic, groups=(group,))
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=[
+                    "kafka-cluster:DescribeClusterDynamicConfiguration",
+                    "kafka:DescribeCluster",
+                    "kafka:DescribeClusterV2",
+                    "kafka:GetBootstrapBrokers",
+                ],
+                resources=[self.cluster_arn],
+            )
         )
 
     def grant_produce(self, role: iam.Role, *topics: str) -> None:

@@ -50,7 +50,7 @@ class Loader:
         self._connection = connection
 
     def create_schema(self) -> None:
-        """Make schema, tables and indexes that are not there yet."""
+        """Make tables and indexes that are not there yet; the schema must be."""
         with self._connection.transaction():
             self._lock()
             self._connection.execute(files(__package__).joinpath("schema.sql").read_bytes())

@@ -1,6 +1,5 @@
 -- The operational store. Moments are timestamps with time zone; codes are the field's own (IATA, DOT).
-
-CREATE SCHEMA IF NOT EXISTS operations;
+-- The schema itself is there: prepare_database gives it to the role that runs this.
 
 CREATE TABLE IF NOT EXISTS operations.airports (
     airport       VARCHAR(4) PRIMARY KEY,

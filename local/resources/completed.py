@@ -10,7 +10,7 @@ from local.services.clients import client
 
 @extend("AWS::DynamoDB::Table")
 def table_properties(physical_id: str, old: Properties | None, new: Properties) -> None:
-    """Point-in-time recovery and encryption at rest."""
+    """Point-in-time recovery, encryption at rest, expiry of items."""
     before = old or {}
     recovery = new.get("PointInTimeRecoverySpecification")
     if recovery != before.get("PointInTimeRecoverySpecification"):
@@ -23,6 +23,11 @@ def table_properties(physical_id: str, old: Properties | None, new: Properties) 
         if "SSEEnabled" in specification:
             specification["Enabled"] = specification.pop("SSEEnabled")
         call("dynamodb", "update_table", {"TableName": physical_id, "SSESpecification": specification})
+    expiry = new.get("TimeToLiveSpecification")
+    if expiry != before.get("TimeToLiveSpecification"):
+        off = {**(before.get("TimeToLiveSpecification") or {}), "Enabled": False}
+        params = {"TableName": physical_id, "TimeToLiveSpecification": expiry or off}
+        call("dynamodb", "update_time_to_live", params)
 
 
 @extend("AWS::SNS::Topic")
@@ -37,9 +42,14 @@ def topic_properties(physical_id: str, old: Properties | None, new: Properties) 
 
 @extend("AWS::Lambda::Function")
 def function_properties(physical_id: str, old: Properties | None, new: Properties) -> None:
-    """Where the events go that a function failed on."""
+    """Where the events go that a function failed on, and where its network interfaces are."""
     target = new.get("DeadLetterConfig", {})
     if target != (old or {}).get("DeadLetterConfig", {}):
         client("lambda").update_function_configuration(
             FunctionName=physical_id, DeadLetterConfig=target or {"TargetArn": ""}
+        )
+    place = new.get("VpcConfig", {})
+    if place != (old or {}).get("VpcConfig", {}):
+        client("lambda").update_function_configuration(
+            FunctionName=physical_id, VpcConfig=place or {"SubnetIds": [], "SecurityGroupIds": []}
         )

@@ -1,4 +1,4 @@
-"""SQL on RDS for PostgreSQL, with the password that RDS keeps and rotates."""
+"""SQL on RDS for PostgreSQL, as Airflow's own database role."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ CONNECTION = "operational_db"
 class OperationalDatabaseOperator(SQLExecuteQueryOperator):
     """A SQLExecuteQueryOperator on the connection `operational_db`.
 
-    The connection tells where the database is. Name and password come from the secret that RDS manages, read
-    when the task runs: a copy of it in the connection would be wrong after the next rotation.
+    The connection tells where the database is. Name and password come from the role's secret, read when the
+    task runs: a copy of it in the connection would be wrong after the next change.
     """
 
     def __init__(self, **kwargs: Any) -> None:

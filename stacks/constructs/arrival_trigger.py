@@ -7,10 +7,11 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from stacks.constructs.data_bucket import DataBucket
+from stacks.constructs.dead_letter_queue import DeadLetterQueue
 from stacks.constructs.function import PlatformFunction
 from stacks.settings import Settings
 
@@ -34,15 +35,14 @@ class ArrivalTrigger(Construct):
         bucket: DataBucket,
         environment_name: str,
         logs_key: kms.IKey,
+        alerts_topic: sns.ITopic,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.dead_letters = sqs.Queue(
+        self.dead_letters = DeadLetterQueue(
             self,
             "DeadLetters",
-            # EventBridge and Lambda write here; the key of SQS itself needs no policy for them.
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=Duration.days(14),
+            alerts_topic=alerts_topic,
+            holds="arrivals whose batch could not be started",
         )
         self.function = PlatformFunction(
             self,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from aws_cdk import Duration
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -13,7 +15,7 @@ from constructs import Construct
 
 from stacks.constructs.bundle import PYTHON_VERSION, function_zip
 from stacks.constructs.logs import PlatformLogGroup
-from stacks.nag import acknowledge
+from stacks.nag import acknowledge, acknowledge_wildcard
 from stacks.settings import Settings
 
 RUNTIME = lambda_.Runtime.PYTHON_3_13
@@ -21,11 +23,20 @@ if RUNTIME.name != f"python{PYTHON_VERSION}":
     raise RuntimeError(f"bundles are made for Python {PYTHON_VERSION}, functions run on {RUNTIME.name}")
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a function's network interfaces are."""
+
+    vpc: ec2.IVpc
+    subnets: ec2.SubnetSelection
+    group: ec2.SecurityGroup
+
+
 class PlatformFunction(Construct):
     """The function `lambdas/<name>`, with a role that can write its own log and nothing else.
 
     What it may do beyond that, its stack grants to `role`. `dead_letters` gets the events of asynchronous
-    invocations that failed for good.
+    invocations that failed for good. With a `place` it runs in the VPC; its role may then make interfaces.
     """
 
     def __init__(
@@ -41,8 +52,11 @@ class PlatformFunction(Construct):
         memory_mb: int,
         timeout_seconds: int,
         dead_letters: sqs.IQueue | None = None,
+        place: Place | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        self.purpose = name
+        """The folder of the function, which says what it is for."""
         log_group = PlatformLogGroup(self, "Log", settings=settings, key=logs_key)
         self.role = iam.Role(
             self,
@@ -65,8 +79,15 @@ class PlatformFunction(Construct):
             memory_size=memory_mb,
             timeout=Duration.seconds(timeout_seconds),
             dead_letter_queue=dead_letters,
+            vpc=place.vpc if place else None,
+            vpc_subnets=place.subnets if place else None,
+            security_groups=[place.group] if place else None,
             environment={"POWERTOOLS_SERVICE_NAME": name, "POWERTOOLS_LOG_LEVEL": "INFO", **environment},
         )
+        if place is not None:
+            allow_network_interfaces(self.role)
+            # Lambda makes interfaces when the function is made, and removes them when it is gone.
+            self.function.node.add_dependency(self.role)
         acknowledge(
             self.function,
             "L1",
@@ -84,3 +105,29 @@ class PlatformFunction(Construct):
         role.add_to_policy(
             iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[self.function.function_arn])
         )
+
+
+def allow_network_interfaces(role: iam.Role) -> None:
+    """Let Lambda, as `role`, make and remove its interfaces in the VPC.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions and
+    https://docs.aws.amazon.com/lambda/latest/dg/with-msk-permissions.html
+    """
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=[
+                "ec2:AssignPrivateIpAddresses",
+                "ec2:CreateNetworkInterface",
+                "ec2:DeleteNetworkInterface",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSecurityGroups",
+                "ec2:DescribeSubnets",
+                "ec2:DescribeVpcs",
+                "ec2:UnassignPrivateIpAddresses",
+            ],
+            resources=["*"],
+        )
+    )
+    acknowledge_wildcard(
+        role, "*", reason="Lambda asks for these rights on all interfaces, whose ids nobody knows before."
+    )

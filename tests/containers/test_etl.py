@@ -76,6 +76,7 @@ def database(server: postgres.Server) -> Iterator[psycopg.Connection[Any]]:
         connection.execute("DROP DATABASE IF EXISTS flights WITH (FORCE)")
         connection.execute("CREATE DATABASE flights")
     with server.connect("flights") as connection:
+        connection.execute("CREATE SCHEMA operations")
         yield connection
 
 

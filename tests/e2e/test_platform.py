@@ -403,7 +403,7 @@ def test_a_day_on_the_stream_is_accounted_for_and_agrees_with_the_batch(platform
     found = stream_account.counted(replayed)
     assert stream_account.problems(found) == []
     assert found["reconciled"]
-    assert found["streamed"]["scheduled"] == 943
+    assert found["streamed"]["scheduled"] == found["board_rows"] == 943
     assert min(found[name] for name in ("late", "duplicates", "dead_letter")) > 0
     parameters = {"day": "2013-01-02", "stream_run": replayed.run_key}
     run = pipeline.Run("2013-01-02", "2013-01-02", parameters=parameters)
@@ -417,3 +417,5 @@ def test_a_day_on_the_stream_is_accounted_for_and_agrees_with_the_batch(platform
     assert "kafka-cluster:" not in denials
     assert "StreamRole" not in denials
     assert "EventProducer" not in denials
+    assert "Consumers" not in denials
+    assert "PrepareDatabase" not in denials

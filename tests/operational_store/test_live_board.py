@@ -18,7 +18,7 @@ from streaming.events import FlightEvent
 from streaming.replay import flight_events
 from tests.containers.engines import postgres_server
 
-PASSWORDS = {"etl": "an etl's 'password'", "flight_board": "the board's"}
+PASSWORDS = {"etl": "an etl's 'password'", "flight_board": "the board's", "airflow": "Airflow's"}
 ZONES = {"EWR": "America/New_York", "IAH": "America/Chicago"}
 
 

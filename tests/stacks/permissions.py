@@ -76,6 +76,8 @@ def flat(value: Any) -> str:
             return f"<{name.split(':')[1]}>"
         case {"Fn::Sub": template}:
             return re.sub(r"\$\{([^}]*)\}", r"<\1>", template)
+        case {"Fn::Select": [index, {"Fn::Split": [delimiter, text]}]}:
+            return f"{flat(text)}[{delimiter}{index}]"
         case {"Fn::Join": [delimiter, items]}:
             return str(delimiter).join(flat(item) for item in items)
     raise AssertionError(f"not a value that a template can have here: {value!r}")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from operational_store import roles
+from stacks import database
 from tests.stacks.assembly import synthesise_core
+from tests.stacks.permissions import flat, permissions
 
 INSTANCE = "AWS::RDS::DBInstance"
 
@@ -22,7 +25,6 @@ def test_rds_keeps_and_rotates_the_password() -> None:
     assert instance["ManageMasterUserPassword"] is True
     assert "MasterUserPassword" not in instance
     assert "DataKey" in str(instance["MasterUserSecret"]["KmsKeyId"])
-    assert assembly.resources("AWS::SecretsManager::Secret", stack="Database") == {}
     assert instance["EnableIAMDatabaseAuthentication"] is True
 
 
@@ -40,19 +42,22 @@ def test_it_stands_in_the_three_isolated_subnets() -> None:
     assert all("isolatedSubnet" in str(subnet) for subnet in subnets)
 
 
-def test_nobody_is_let_in_before_a_client_writes_a_rule() -> None:
+def test_only_the_function_that_makes_the_roles_is_let_in_before_a_client_writes_a_rule() -> None:
     assembly = synthesise_core()
-    group = assembly.only("AWS::EC2::SecurityGroup", stack="Database")
+    groups = assembly.resources("AWS::EC2::SecurityGroup", stack="Database")
+    (group,) = [each["Properties"] for key, each in groups.items() if key.startswith("Database/Group")]
+    (rule,) = assembly.resources("AWS::EC2::SecurityGroupIngress", stack="Database").values()
 
     assert "SecurityGroupIngress" not in group
-    assert assembly.resources("AWS::EC2::SecurityGroupIngress", stack="Database") == {}
+    assert "RolesGroup" in str(rule["Properties"]["SourceSecurityGroupId"])
     assert [rule["CidrIp"] for rule in group["SecurityGroupEgress"]] == ["255.255.255.255/32"]
 
 
 def test_its_log_group_is_ours_before_rds_makes_one() -> None:
     assembly = synthesise_core()
     (instance,) = assembly.resources(INSTANCE, stack="Database").values()
-    ((group_id, group),) = assembly.resources("AWS::Logs::LogGroup", stack="Database").items()
+    groups = assembly.resources("AWS::Logs::LogGroup", stack="Database").items()
+    ((group_id, group),) = [(key, each) for key, each in groups if key.startswith("Database/Log")]
 
     assert instance["Properties"]["EnableCloudwatchLogsExports"] == ["postgresql"]
     assert group["Properties"]["LogGroupName"] == "/aws/rds/instance/refstack-dev-database/postgresql"
@@ -81,3 +86,36 @@ def test_size_standby_and_backups_follow_the_settings() -> None:
     assert (dev["MultiAZ"], dev["BackupRetentionPeriod"]) == (False, 1)
     assert (prod["MultiAZ"], prod["BackupRetentionPeriod"]) == (True, 35)
     assert dev["EngineVersion"] == "18.4"
+
+
+def test_each_job_has_a_role_with_a_generated_secret_of_its_own() -> None:
+    secrets = synthesise_core().resources("AWS::SecretsManager::Secret", stack="Database").values()
+    names = {each["Properties"]["GenerateSecretString"]["SecretStringTemplate"] for each in secrets}
+
+    known = {roles.ETL, roles.FLIGHT_BOARD, roles.AIRFLOW}
+    assert names == {f'{{"username": "{role}"}}' for role in known}
+    assert all("DataKey" in str(each["Properties"]["KmsKeyId"]) for each in secrets)
+    assert {database.ETL, database.FLIGHT_BOARD, database.AIRFLOW} == known
+
+
+def test_the_roles_are_made_after_each_deploy_by_the_only_function_that_reads_the_master_s_secret() -> None:
+    assembly = synthesise_core()
+    (rule,) = assembly.resources("AWS::Events::Rule", stack="Database").values()
+    (target,) = rule["Properties"]["Targets"]
+    allowed = permissions(assembly, "Database", "RolesPrepareDatabaseRole")
+    read = allowed.resources["secretsmanager:GetSecretValue"]
+
+    assert rule["Properties"]["EventPattern"]["detail"]["status-details"] == {
+        "status": ["CREATE_COMPLETE", "UPDATE_COMPLETE"]
+    }
+    assert "PrepareDatabase" in flat(target["Arn"])
+    assert len(read) == 4
+    assert sum("MasterUserSecret" in each for each in read) == 1
+    assert "kms:ViaService" in allowed.condition("kms:Decrypt")["StringEquals"]
+
+
+def test_what_cannot_be_prepared_rings_an_alarm() -> None:
+    alarm = synthesise_core().only("AWS::CloudWatch::Alarm", stack="Database")
+
+    assert alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
+    assert "Alerts" in str(alarm["AlarmActions"])

@@ -1,4 +1,4 @@
-"""Ingestion: five functions that may do one thing each, and events that do not get lost."""
+"""Ingestion: functions that may do one thing each, and events that do not get lost."""
 
 from __future__ import annotations
 
@@ -25,8 +25,11 @@ def variables(name: str) -> dict[str, str]:
     return {key: flat(value) for key, value in function(name)["Environment"]["Variables"].items()}
 
 
-def test_there_are_five_functions_and_none_of_the_cdk_s_own() -> None:
-    assert len(synthesise().resources("AWS::Lambda::Function", stack="Ingestion")) == len(FUNCTIONS)
+def test_there_are_five_functions_and_the_stream_s_consumers_and_none_of_the_cdk_s_own() -> None:
+    found = synthesise().resources("AWS::Lambda::Function", stack="Ingestion")
+
+    assert len([key for key in found if not key.startswith("Ingestion/Consumers")]) == len(FUNCTIONS)
+    assert len(found) == len(FUNCTIONS) + 2
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -126,8 +129,9 @@ def test_objects_created_in_the_raw_bucket_invoke_the_registering_function() -> 
 
 def test_an_event_that_comes_to_nothing_waits_in_an_encrypted_queue() -> None:
     assembly = synthesise()
-    (queue_id,) = [key.split("/")[1] for key in assembly.resources("AWS::SQS::Queue", stack="Ingestion")]
-    queue = assembly.only("AWS::SQS::Queue", stack="Ingestion")
+    queues = assembly.resources("AWS::SQS::Queue", stack="Ingestion")
+    (queue_id,) = [key.split("/")[1] for key in queues if key.startswith("Ingestion/Unregistered")]
+    queue = queues[f"Ingestion/{queue_id}"]["Properties"]
     (target,) = assembly.only("AWS::Events::Rule", stack="Ingestion")["Targets"]
     retries = assembly.only("AWS::Lambda::EventInvokeConfig", stack="Ingestion")
 
@@ -158,7 +162,8 @@ def test_the_registering_function_puts_items_and_adds_raw_partitions() -> None:
 
 
 def test_what_is_known_of_an_object_is_kept_by_key_and_version() -> None:
-    table = synthesise().only("AWS::DynamoDB::Table", stack="Ingestion")
+    tables = synthesise().resources("AWS::DynamoDB::Table", stack="Ingestion")
+    (table,) = [each["Properties"] for key, each in tables.items() if key.startswith("Ingestion/Objects")]
 
     assert table["KeySchema"] == [
         {"AttributeName": "key", "KeyType": "HASH"},
@@ -170,10 +175,10 @@ def test_what_is_known_of_an_object_is_kept_by_key_and_version() -> None:
 
 
 @pytest.mark.parametrize(("environment", "policy"), [("dev", "Delete"), ("prod", "Retain")])
-def test_the_table_is_deleted_with_both_keys_only(environment: str, policy: str) -> None:
-    (table,) = synthesise(environment).resources("AWS::DynamoDB::Table").values()
+def test_tables_are_deleted_with_both_keys_only(environment: str, policy: str) -> None:
+    tables = synthesise(environment).resources("AWS::DynamoDB::Table").values()
 
-    assert table["DeletionPolicy"] == policy
+    assert {table["DeletionPolicy"] for table in tables} == {policy}
 
 
 def test_airflow_loads_and_dbt_transforms_and_both_are_known_by_name_alone() -> None:

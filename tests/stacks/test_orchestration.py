@@ -146,7 +146,8 @@ def test_tasks_read_the_connections_the_variable_and_the_database_s_own_secret()
     assert len(read) == 3
     assert any(each.endswith(":secret:refstack/dev/connections/*") for each in read)
     assert any("SecretsVariable" in each for each in read)
-    assert any("Instance" in each and "MasterUserSecret" in each for each in read)
+    assert any("RolesAirflow" in each for each in read)
+    assert not any("MasterUserSecret" in each for each in read)
 
 
 def test_tasks_reach_the_database_s_port() -> None:

@@ -1,4 +1,4 @@
-"""Answers of Lambda, CloudWatch Logs, EventBridge, SNS, SQS, Glue and Athena."""
+"""Answers of Lambda, CloudWatch, EventBridge, SNS, SQS, Glue and Athena."""
 
 from __future__ import annotations
 
@@ -56,6 +56,14 @@ def log_group(physical_id: str, props: Properties) -> dict[str, Any]:
     found = only([one for one in groups if one["logGroupName"] == physical_id])
     arn = found["arn"].removesuffix(":*")
     return {**found, "Tags": logs.list_tags_for_resource(resourceArn=arn).get("tags", {})}
+
+
+@describer("AWS::CloudWatch::Alarm")
+def alarm(physical_id: str, props: Properties) -> dict[str, Any]:
+    cloudwatch = client("cloudwatch")
+    found = only(cloudwatch.describe_alarms(AlarmNames=[physical_id])["MetricAlarms"])
+    tags = cloudwatch.list_tags_for_resource(ResourceARN=found["AlarmArn"])["Tags"]
+    return {**found, "Tags": tags}
 
 
 @describer("AWS::Events::Rule")

@@ -87,9 +87,14 @@ def table(physical_id: str, props: Properties) -> dict[str, Any]:
     backups = dynamodb.describe_continuous_backups(TableName=physical_id)["ContinuousBackupsDescription"]
     recovery = backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
     sse = found.get("SSEDescription", {})
+    expiry = dynamodb.describe_time_to_live(TableName=physical_id)["TimeToLiveDescription"]
     return {
         **found,
         "BillingMode": found.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"),
+        "TimeToLiveSpecification": {
+            "AttributeName": expiry.get("AttributeName"),
+            "Enabled": expiry["TimeToLiveStatus"] == "ENABLED",
+        },
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": recovery == "ENABLED"},
         "SSESpecification": {
             "SSEEnabled": sse.get("Status") == "ENABLED",
