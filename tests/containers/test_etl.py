@@ -22,6 +22,8 @@ from containers.etl.transform import UNKNOWN_ORIGIN, operational_flights, plausi
 from flights.schema import CURATED_FLIGHTS
 from local.engines import postgres
 from local.replay.__main__ import WEATHER_PATH, ReplayServer
+from operational_store.connection import connect
+from operational_store.roles import prepare
 from tests.containers.engines import postgres_server, replay_server
 
 ZONES = pd.DataFrame({"airport": ["EWR", "JFK"], "time_zone": ["America/New_York"] * 2})
@@ -75,8 +77,10 @@ def database(server: postgres.Server) -> Iterator[psycopg.Connection[Any]]:
     with server.connect() as connection:
         connection.execute("DROP DATABASE IF EXISTS flights WITH (FORCE)")
         connection.execute("CREATE DATABASE flights")
+    master = connect("127.0.0.1", server.port, "flights", server.owner, server.password, application="tests")
+    prepare(master, {"etl": "the etl's own"})
+    master.close()
     with server.connect("flights") as connection:
-        connection.execute("CREATE SCHEMA operations")
         yield connection
 
 
@@ -101,7 +105,7 @@ def lake(
         s3.put_object(
             Bucket="raw", Key="airlines/snapshot=2013-01-01/airlines-2013-01-01.csv.gz", Body=airlines
         )
-        secret = json.dumps({"username": server.owner, "password": server.password})
+        secret = json.dumps({"username": "etl", "password": "the etl's own"})
         arn = boto3.client("secretsmanager").create_secret(Name="database", SecretString=secret)["ARN"]
         boto3.client("ssm").put_parameter(Name="/weather", Type="String", Value=replay.url + WEATHER_PATH)
         for name, value in {

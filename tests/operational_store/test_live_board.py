@@ -164,6 +164,16 @@ def test_the_etl_s_role_owns_its_schema_and_what_the_master_made_in_it_before(se
     etl.close()
 
 
+def test_airflow_s_role_notes_arrivals_in_its_own_schema_and_reads_no_other(server, master):
+    prepare(master, PASSWORDS)
+    airflow = signed_in(server, "airflow", PASSWORDS["airflow"])
+    airflow.run("CREATE TABLE IF NOT EXISTS orchestration.arrivals (day date PRIMARY KEY)")
+    airflow.run("INSERT INTO orchestration.arrivals VALUES ('2013-01-01') ON CONFLICT DO NOTHING")
+    with pytest.raises(DatabaseError, match="permission denied"):
+        airflow.run("CREATE TABLE operations.mine (a INT)")
+    airflow.close()
+
+
 def test_preparing_again_changes_nothing_but_a_password_that_the_secret_changed(server, master):
     prepare(master, PASSWORDS)
     prepare(master, {**PASSWORDS, "flight_board": "another"})
