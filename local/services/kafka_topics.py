@@ -23,6 +23,7 @@ from local.services.service import Request, ServiceError
 
 TIMEOUT_SECONDS = 30.0
 MISSING = "NotFoundException"
+SETTLE_SECONDS = 2.0
 
 
 @service.operation("CreateTopic")
@@ -132,9 +133,12 @@ def _admin(request: Request) -> Any:
 
 
 def _partitions(request: Request, name: str) -> dict[int, Any]:
-    topics = _admin(request).list_topics(timeout=TIMEOUT_SECONDS).topics
-    if name not in topics:
-        raise ServiceError(MISSING, f"The topic {name} does not exist")
+    # A broker may hear of a new topic a moment after the one that was asked to make it.
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while name not in (topics := _admin(request).list_topics(timeout=TIMEOUT_SECONDS).topics):
+        if time.monotonic() > deadline:
+            raise ServiceError(MISSING, f"The topic {name} does not exist")
+        time.sleep(0.05)
     found: dict[int, Any] = topics[name].partitions
     return found
 

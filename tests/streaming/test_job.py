@@ -60,6 +60,20 @@ def produce(
     return send(planned, settings, topic, encode or avro_encoder(SECOND, 2), **more)
 
 
+def test_a_killed_job_goes_on_from_its_checkpoint(
+    streams: Streams, job: StreamJob, flights: list[dict[str, Any]], spark: JobProcess
+) -> None:
+    sent = produce(streams, job.topic, publications(flights, ZONES, DEFECTS))
+    spark.start(job)
+    spark.wait_until(lambda: len(list((folder(job) / "events").glob("*/batch=*"))) >= 2)
+    spark.kill()
+    counted = spark.run(job)
+
+    assert counted["dropped_by_watermark"] == 0
+    account(job, sent)
+    check_content(job, flights)
+
+
 def test_every_record_has_one_fate_and_every_window_what_it_says(
     streams: Streams, job: StreamJob, flights: list[dict[str, Any]], spark: JobProcess
 ) -> None:
@@ -110,20 +124,6 @@ def test_the_files_have_the_columns_that_athena_is_told_of(
         written = {field.name: TYPES[str(field.type)] for field in parquet.read_schema(path)}
         beyond = {"key": "binary", "value": "binary"} if name == "events" else {}
         assert written == {**beyond, **{column.name: column.type for column in described.columns}}
-
-
-def test_a_killed_job_goes_on_from_its_checkpoint(
-    streams: Streams, job: StreamJob, flights: list[dict[str, Any]], spark: JobProcess
-) -> None:
-    sent = produce(streams, job.topic, publications(flights, ZONES, DEFECTS))
-    spark.start(job)
-    spark.wait_until(lambda: len(list((folder(job) / "events").glob("*/batch=*"))) >= 2)
-    spark.kill()
-    counted = spark.run(job)
-
-    assert counted["dropped_by_watermark"] == 0
-    account(job, sent)
-    check_content(job, flights)
 
 
 def test_what_is_delivered_twice_counts_once_and_schema_versions_and_json_mix(
