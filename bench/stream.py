@@ -38,7 +38,7 @@ MONTH = Period(date(2013, 7, 1), date(2013, 7, 31))
 VERSION = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 SCHEMAS = {VERSION: json.dumps(schema())}
 PARTITIONS = 4
-RATE, STEADY_SECONDS, WARM_UP_SECONDS = 200, 30, 10
+RATE, STEADY_SECONDS, WARM_UP_SECONDS = 200, 60, 30
 DEFECTS = Defects(late=0.01, duplicate=0.02)
 
 

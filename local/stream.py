@@ -17,7 +17,6 @@ from local.layout import home
 
 TASK_SECONDS, JOB_SECONDS = 180, 300
 POLL_SECONDS = 0.5
-RECORDS_PER_BATCH = 2000
 DEFECTS = {"late": 0.02, "duplicates": 0.03, "malformed": 0.01}
 """Shares of events that the demo has the producer publish late, twice, or followed by an unreadable value."""
 ENDED = frozenset({"SUCCESS", "FAILED", "CANCELLED"})
@@ -48,8 +47,7 @@ def replay(day: date, say: Say = lambda _: None) -> Replayed:
     say("producing")
     sent = _produce(day)
     asked["jobDriver"]["sparkSubmit"]["entryPointArguments"] += [
-        *("--run-key", run_key, "--starting-offsets", json.dumps(first)),
-        *("--available-now", "--records-per-batch", str(RECORDS_PER_BATCH)),
+        *("--run-key", run_key, "--starting-offsets", json.dumps(first), "--available-now"),
     ]
     _read(asked, lambda state: say(f"{sent['produced']:,} events sent; job {state.lower()}"))
     return Replayed(day, run_key, sent, alerts)
