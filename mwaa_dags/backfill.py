@@ -11,6 +11,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import DAG, Param, task
 from botocore.exceptions import ClientError
 from refstack_dags.backfill_plan import monthly_file, monthly_runs
+from refstack_dags.run_reports import too_late
 from refstack_dags.settings import Limits, cfg
 from refstack_dags.task_defaults import DEFAULT_ARGS
 
@@ -44,6 +45,7 @@ with DAG(
     is_paused_upon_creation=False,
     max_active_runs=2,
     dagrun_timeout=timedelta(days=2),
+    on_failure_callback=too_late,
     default_args=DEFAULT_ARGS,
     user_defined_macros={"cfg": cfg},
     params={
@@ -73,7 +75,13 @@ with DAG(
                 cfg["airflow_environment"],
                 "/pools",
                 "POST",
-                {"name": POOL, "slots": 1, "description": "Backfills, one month at a time"},
+                {
+                    "name": POOL,
+                    "slots": 1,
+                    "description": "Backfills, one month at a time",
+                    # A month that is waited for keeps its slot, though no worker.
+                    "include_deferred": True,
+                },
             )
         except ClientError as refused:
             if refused.response.get("RestApiStatusCode") != CONFLICT:
@@ -95,6 +103,8 @@ with DAG(
         logical_date=None,
         reset_dag_run=True,
         wait_for_completion=True,
+        # A month takes long: the triggerer waits for it, so the smallest environment's three slots are free.
+        deferrable=True,
         poke_interval=5,
         pool=POOL,
         retries=0,

@@ -8,6 +8,7 @@ from typing import Any
 from airflow.sdk import DAG, Param
 from refstack_dags import date_range
 from refstack_dags.container import ContainerOperator
+from refstack_dags.run_reports import too_late
 from refstack_dags.settings import cfg
 from refstack_dags.task_defaults import DEFAULT_ARGS
 
@@ -45,6 +46,7 @@ with DAG(
     is_paused_upon_creation=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=6),
+    on_failure_callback=too_late,
     default_args=DEFAULT_ARGS,
     user_defined_macros={"days_of_run": days_of_run},
     params={

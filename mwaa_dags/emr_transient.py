@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
+from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.amazon.aws.operators.emr import EmrAddStepsOperator
 from airflow.providers.amazon.aws.sensors.emr import EmrStepSensor
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG, Param, task
 from refstack_dags import emr
 from refstack_dags.plan import checked_range
+from refstack_dags.run_reports import too_late
 from refstack_dags.settings import Limits, cfg
 from refstack_dags.task_defaults import DEFAULT_ARGS
 
@@ -38,6 +41,7 @@ with DAG(
     is_paused_upon_creation=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=4),
+    on_failure_callback=too_late,
     default_args=DEFAULT_ARGS,
     user_defined_macros={"cfg": cfg},
     params={
@@ -46,6 +50,16 @@ with DAG(
     },
     tags=["spark", "emr"],
 ) as dag:
+
+    @task(task_id="count_rows", task_display_name="How many rows were built")
+    def count_rows(run_key: str) -> dict[str, int]:
+        """Rows by table, as the step counted them."""
+        account = S3Hook(aws_conn_id=None).read_key(
+            f"accounting/build_dimensions/{run_key}.json", cfg["buckets"]["warehouse"]
+        )
+        rows: dict[str, int] = json.loads(account)["written"]
+        return rows
+
     plan = checked_range()
     create_cluster = emr.create_cluster(plan["run_key"])
     submit_step = EmrAddStepsOperator(
@@ -74,3 +88,5 @@ with DAG(
     )
     terminate_cluster = emr.terminate_cluster(create_cluster)
     create_cluster >> submit_step >> step_done >> terminate_cluster
+    # Its end, not the teardown's, is the run's: a step that failed fails the run.
+    step_done >> count_rows(plan["run_key"])

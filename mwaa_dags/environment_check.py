@@ -11,6 +11,7 @@ from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import DAG, Connection, task
 from refstack_dags import pinned_versions
+from refstack_dags.run_reports import too_late
 from refstack_dags.settings import cfg
 from refstack_dags.task_defaults import DEFAULT_ARGS
 
@@ -47,6 +48,7 @@ with DAG(
     is_paused_upon_creation=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(minutes=15),
+    on_failure_callback=too_late,
     default_args=DEFAULT_ARGS,
     tags=["operations"],
 ) as dag:

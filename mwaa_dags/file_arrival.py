@@ -13,6 +13,7 @@ from airflow.providers.amazon.aws.transfers.s3_to_redshift import S3ToRedshiftOp
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import DAG, Asset, Param, task
 from refstack_dags.operational_database import OperationalDatabaseOperator
+from refstack_dags.run_reports import too_late
 from refstack_dags.settings import Limits, cfg
 from refstack_dags.task_defaults import DEFAULT_ARGS
 
@@ -74,6 +75,7 @@ with DAG(
     doc_md=WAIT_DOC,
     schedule=conf.get("refstack", "schedule", fallback=None),
     dagrun_timeout=timedelta(days=1),
+    on_failure_callback=too_late,
     params={"day": Param(None, type=["null", "string"], format="date", title="Day")},
     **COMMON,
 ) as dag:
@@ -115,6 +117,7 @@ with DAG(
     schedule=[ARRIVALS],
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=1),
+    on_failure_callback=too_late,
     **COMMON,
 ) as consumer:
 

@@ -11,27 +11,19 @@ from airflow.exceptions import AirflowFailException
 from airflow.providers.amazon.aws.hooks.glue import GlueDataQualityHook
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.amazon.aws.operators.emr import EmrAddStepsOperator
-from airflow.providers.amazon.aws.operators.glue import (
-    GlueDataQualityRuleSetEvaluationRunOperator,
-    GlueJobOperator,
-)
 from airflow.providers.amazon.aws.operators.lambda_function import LambdaInvokeFunctionOperator
 from airflow.providers.amazon.aws.sensors.emr import EmrStepSensor
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.sdk import DAG, Param, TaskGroup, task
-from refstack_dags import date_range, emr, quality, row_accounting
+from refstack_dags import date_range, emr, glue, quality, row_accounting, run_reports
 from refstack_dags.container import ContainerOperator
+from refstack_dags.glue import GATE
 from refstack_dags.redshift_script import redshift_script
-from refstack_dags.settings import EvaluationLimits, Limits, cfg
+from refstack_dags.settings import Limits, cfg
 from refstack_dags.task_defaults import DEFAULT_ARGS
 
 DIMENSIONS = ("dim_date", "dim_airline", "dim_airport", "dim_aircraft", "dim_weather")
 FACTS = ("fact_flight", "fact_flight_lifecycle", "fact_airport_daily")
-
-# The quality gate before the load: its ruleset in the settings, and the name of its results.
-GATE = "curated_flights"
-# As many days before the run as the rules of volume look back.
-HISTORY = timedelta(days=7)
 
 # A synchronous invocation answers after up to 15 minutes. boto3 would give up after one and invoke again.
 LAMBDA_CLIENT = {"read_timeout": 910, "tcp_keepalive": True, "retries": {"total_max_attempts": 1}}
@@ -62,20 +54,6 @@ intervals and timeouts come from the Airflow variable `refstack`.
 """
 
 
-def curated_days(table: str, predicate: Any) -> dict[str, Any]:
-    """The partitions of a table of the curated zone as a data source of Glue Data Quality.
-
-    The catalog leaves out what the condition does not meet; the reader would, too.
-    """
-    return {
-        "GlueTable": {
-            "DatabaseName": "{{ cfg.catalog.curated_database }}",
-            "TableName": table,
-            "AdditionalOptions": {"catalogPartitionPredicate": predicate, "pushDownPredicate": predicate},
-        }
-    }
-
-
 with DAG(
     dag_id="flights_batch",
     dag_display_name="Flights: daily batch and backfill",
@@ -88,6 +66,7 @@ with DAG(
     is_paused_upon_creation=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=12),
+    on_failure_callback=run_reports.too_late,
     default_args=DEFAULT_ARGS,
     user_defined_macros={"cfg": cfg},
     params={
@@ -99,20 +78,13 @@ with DAG(
 
     @task(task_id="plan", task_display_name="Resolve the range of days", multiple_outputs=True)
     def resolve_plan(params: dict[str, Any], dag_run: Any, run_id: str) -> dict[str, Any]:
-        """The run's days, its key in prefixes, the last raw object of each month, what its partitions meet.
-
-        The history is the run's days and the week before them.
-        """
+        """The run's days, its key, what its partitions meet, and the last raw object of each month."""
         start, end = date_range.of_run(params, dag_run, cfg["publication_lag_days"])
         return {
-            "start": start.isoformat(),
-            "end": end.isoformat(),
-            "run_key": date_range.run_key(run_id),
+            **date_range.plan(start, end, run_id),
             "last_raw_keys": [
                 key for _, last in date_range.months(start, end) for key in date_range.raw_keys(last)
             ],
-            "partitions": date_range.partition_predicate(start, end),
-            "history": date_range.partition_predicate(start - HISTORY, end),
         }
 
     @task(task_id="months", task_display_name="Split it into months")
@@ -136,7 +108,12 @@ with DAG(
             raise AirflowFailException(refused)
         return quality.summary(GATE, found)
 
-    @task(task_id="check_row_accounting", task_display_name="No row got lost", retries=0)
+    @task(
+        task_id="check_row_accounting",
+        task_display_name="No row got lost",
+        retries=0,
+        post_execute=run_reports.completed,
+    )
     def check_row_accounting(
         run_key: str, ingested: list[str], counted: list[dict[str, Any]]
     ) -> dict[str, Any]:
@@ -195,38 +172,11 @@ with DAG(
         )
         plan >> snapshots
 
-    curate = GlueJobOperator(
-        task_id="curate",
-        task_display_name="Curate flights (Glue)",
-        job_name="{{ cfg.glue.curate_flights }}",
-        script_args={
-            "--start_date": plan["start"],
-            "--end_date": plan["end"],
-            "--run_key": plan["run_key"],
-        },
-        stop_job_run_on_kill=True,
-        pre_execute=Limits("glue"),
-    )
+    curate = glue.curate_flights(plan, "Curate flights (Glue)")
 
     with TaskGroup("quality", tooltip="The curated days meet their rules, or nothing is loaded"):
-        evaluate = GlueDataQualityRuleSetEvaluationRunOperator(
-            task_id="evaluate",
-            task_display_name="Evaluate the rules (Glue Data Quality)",
-            datasource=curated_days("flights", plan["partitions"]),
-            role="{{ cfg.quality.role_arn }}",
-            rule_set_names=[f"{{{{ cfg.quality.ruleset.{GATE} }}}}"],
-            rule_set_evaluation_run_kwargs={
-                "AdditionalDataSources": {
-                    "history": curated_days("flights", plan["history"]),
-                    "rejects": curated_days("flights_rejects", plan["partitions"]),
-                }
-            },
-            # The next task judges, after it has kept the results.
-            verify_result_status=False,
-            show_results=False,
-            deferrable=False,
-            pre_execute=EvaluationLimits("glue"),
-        )
+        # The next task judges, after it has kept the results.
+        evaluate = glue.evaluate_rules(plan, verify_result_status=False)
         gate = pass_quality_gate(plan["run_key"], plan["start"], plan["end"], evaluate.output)
 
     with TaskGroup("transform", tooltip="Curated flights and weather to a star schema, on EMR"):

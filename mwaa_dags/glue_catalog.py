@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-from airflow.providers.amazon.aws.operators.glue import GlueJobOperator
 from airflow.providers.amazon.aws.operators.glue_crawler import GlueCrawlerOperator
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.python import BranchPythonOperator
 from airflow.sdk import DAG, Param, task
-from refstack_dags import partitions
+from refstack_dags import glue, partitions
 from refstack_dags.plan import checked_range
+from refstack_dags.run_reports import too_late
 from refstack_dags.settings import Limits, cfg
 from refstack_dags.task_defaults import DEFAULT_ARGS
 
@@ -25,7 +25,8 @@ DOC = """
 1. **Crawl** the raw zone: what the crawler infers lies in a database of its own, to compare with the declared
    tables when a source may have changed its columns.
 2. **Curate** the range's flights again from their raw objects.
-3. **Repair**: days that lie in the curated zone but not in the catalog, because somebody copied them there or
+3. **Evaluate** the rules of data quality on the range: a rule that does not pass fails the run.
+4. **Repair**: days that lie in the curated zone but not in the catalog, because somebody copied them there or
    a registration failed, become partitions; with none missing, the repair is skipped.
 
 | parameter | meaning |
@@ -37,11 +38,11 @@ DOC = """
 def missing_days() -> dict[str, list[list[str]]]:
     """By table, the partition values of the days that lie in S3 without being in the catalog."""
     s3 = S3Hook(aws_conn_id=None)
-    glue = AwsBaseHook(aws_conn_id=None, client_type="glue").get_conn()
+    catalog = AwsBaseHook(aws_conn_id=None, client_type="glue").get_conn()
     found = {}
     for table, prefix in TABLES.items():
         there = partitions.days_of(s3.list_keys(cfg["buckets"]["curated"], prefix=prefix) or (), prefix)
-        known = partitions.registered(glue, cfg["catalog"]["curated_database"], table)
+        known = partitions.registered(catalog, cfg["catalog"]["curated_database"], table)
         found[table] = [list(day) for day in sorted(there - known)]
     return found
 
@@ -62,6 +63,7 @@ with DAG(
     is_paused_upon_creation=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=4),
+    on_failure_callback=too_late,
     default_args=DEFAULT_ARGS,
     user_defined_macros={"cfg": cfg},
     params={
@@ -79,10 +81,10 @@ with DAG(
     @task(task_id="repair_partitions", task_display_name="Register the missing days")
     def repair_partitions(missing: dict[str, list[list[str]]]) -> dict[str, int]:
         """Register them; how many by table."""
-        glue = AwsBaseHook(aws_conn_id=None, client_type="glue").get_conn()
+        catalog = AwsBaseHook(aws_conn_id=None, client_type="glue").get_conn()
         database = cfg["catalog"]["curated_database"]
         return {
-            table: partitions.register(glue, database, table, (tuple(day) for day in days))
+            table: partitions.register(catalog, database, table, (tuple(day) for day in days))
             for table, days in missing.items()
         }
 
@@ -104,20 +106,13 @@ with DAG(
         task_id="crawl",
         task_display_name="Crawl the raw zone",
         config={"Name": "{{ cfg.glue.raw_crawler }}"},
-        pre_execute=Limits("glue"),
+        # As quick as a function; the limit of jobs is another.
+        pre_execute=Limits("lambda"),
     )
-    curate = GlueJobOperator(
-        task_id="curate",
-        task_display_name="Curate flights again",
-        job_name="{{ cfg.glue.curate_flights }}",
-        script_args={
-            "--start_date": plan["start"],
-            "--end_date": plan["end"],
-            "--run_key": plan["run_key"],
-        },
-        stop_job_run_on_kill=True,
-        pre_execute=Limits("glue"),
-    )
+    # Started by hand: who did it wants to know at once.
+    curate = glue.curate_flights(plan, "Curate flights again", retries=0)
+    # The same data do not meet the rules at the next try either.
+    evaluate = glue.evaluate_rules(plan, verify_result_status=True, retries=0)
     missing = find_missing()
     branch = BranchPythonOperator(
         task_id="anything_missing",
@@ -127,5 +122,6 @@ with DAG(
     )
     repair = repair_partitions(missing)
     nothing = EmptyOperator(task_id="nothing_to_repair", task_display_name="Nothing to repair")
-    [crawl, curate] >> missing
+    curate >> evaluate
+    [crawl, evaluate] >> missing
     branch >> [repair, nothing] >> check_catalog()

@@ -10,6 +10,7 @@ from airflow.providers.amazon.aws.operators.redshift_data import RedshiftDataOpe
 from airflow.sdk import DAG, Param, task
 from refstack_dags import freshness
 from refstack_dags.redshift_script import redshift_script
+from refstack_dags.run_reports import too_late
 from refstack_dags.settings import Limits, cfg
 from refstack_dags.task_defaults import DEFAULT_ARGS
 
@@ -48,6 +49,7 @@ with DAG(
     is_paused_upon_creation=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=4),
+    on_failure_callback=too_late,
     default_args=DEFAULT_ARGS,
     user_defined_macros={"cfg": cfg},
     params={"max_age_hours": Param(48, type="integer", minimum=1, title="Age of the last load, in hours")},

@@ -15,10 +15,11 @@ from flights import schema
 from stacks.catalog import STREAM, CatalogStack
 from stacks.constructs.airflow_role import airflow_role
 from stacks.constructs.airflow_secrets import AirflowSecrets
-from stacks.constructs.arrival_trigger import ArrivalTrigger
+from stacks.constructs.arrival_trigger import BATCH_DAG, ArrivalTrigger
 from stacks.constructs.bundle import ROOT
 from stacks.constructs.dag_bucket import DAGS, DagBucket
 from stacks.constructs.data_bucket import grant_put_objects, grant_read_objects
+from stacks.constructs.late_run_alarm import late_run_alarm
 from stacks.constructs.logs import PlatformLogGroup
 from stacks.constructs.stack import PlatformStack
 from stacks.constructs.task_permissions import (
@@ -114,7 +115,7 @@ class OrchestrationStack(PlatformStack):
             self._known_to_dags(security, lake, catalog, database, warehouse, spark, containers, ingestion),
         )
         connections = self._connections(database, warehouse)
-        policy = self._smaller_dags_policy(lake, catalog, database)
+        policy = self._second_policy(lake, catalog, database)
         self.airflow = self._environment(security, network, database, dags)
         for each in (self.role, policy, self.variable, *connections, dags.dags, *log_groups):
             self.airflow.node.add_dependency(each)
@@ -128,6 +129,13 @@ class OrchestrationStack(PlatformStack):
             alerts_topic=security.alerts_topic,
         )
         self.arrivals.node.add_dependency(self.airflow)
+        if settings.orchestration.schedule is not None:
+            late_run_alarm(
+                self,
+                dag_id=BATCH_DAG,
+                environment_name=self.environment_name,
+                topic=security.alerts_topic,
+            )
 
     def _allow_tasks(
         self,
@@ -157,7 +165,6 @@ class OrchestrationStack(PlatformStack):
             grant_read_objects(
                 bucket, self.role, "accounting/", reason="The last task checks the row counts of its own run."
             )
-        allow_glue_job(self.role, catalog.curate_job_arn)
         gate = catalog.quality_gate
         allow_evaluations(self.role, ruleset_arn=gate.ruleset_arn, passed=gate.role)
         grant_put_objects(
@@ -264,7 +271,7 @@ class OrchestrationStack(PlatformStack):
                 "operational_db",
                 conn_type="postgres",
                 host=endpoint.hostname,
-                port=self.settings.database.port,
+                port=database.instance.db_instance_endpoint_port,
                 schema=self.settings.database.name,
             ),
             # S3ToRedshiftOperator takes the role that COPY reads with from a connection.
@@ -273,12 +280,12 @@ class OrchestrationStack(PlatformStack):
             ),
         ]
 
-    def _smaller_dags_policy(
+    def _second_policy(
         self, lake: LakeStack, catalog: CatalogStack, database: DatabaseStack
     ) -> iam.ManagedPolicy:
-        """What the DAGs beside the batch need: a policy of its own, because the role's inline one is full."""
+        """What the tasks may do besides: the role's inline policy is full, at 10,240 characters."""
         policy = iam.ManagedPolicy(
-            self, "SmallerDags", description="Tasks of the DAGs beside the daily batch", roles=[self.role]
+            self, "Tasks", description="What else the tasks of Airflow may do", roles=[self.role]
         )
         connections = self.format_arn(
             service="secretsmanager",
@@ -296,6 +303,7 @@ class OrchestrationStack(PlatformStack):
                 ],
             )
         )
+        allow_glue_job(policy, catalog.curate_job_arn)
         allow_crawler(policy, catalog.crawler_name)
         allow_partition_repair(
             policy,
@@ -379,6 +387,7 @@ class OrchestrationStack(PlatformStack):
         settings = self.settings.orchestration
         options = {
             "core.default_task_retries": str(settings.retries),
+            "core.default_task_retry_delay": str(settings.retry_delay_seconds),
             "core.load_examples": "False",
             "secrets.backend": SECRETS_BACKEND,
             "secrets.backend_kwargs": json.dumps(

@@ -345,6 +345,8 @@ class Orchestration(Section):
     """How often tasks ask whether a job has ended."""
     retries: int = Field(default=2, ge=0, le=10)
     """How often Airflow tries a failed task again."""
+    retry_delay_seconds: int = Field(default=20, ge=1, le=3600)
+    """Pause before the first of these tries; it doubles with each."""
     lambda_timeout_seconds: int = Field(default=900, ge=1)
     """How long a task waits for a function."""
     glue_timeout_seconds: int = Field(default=3600, ge=60)

@@ -47,17 +47,21 @@ def message(context: Context) -> str:
         "Logical date": "none" if logical_date is None else logical_date.isoformat(),
         "Try": tries,
         "Log": getattr(ti, "log_url", None) or "in Airflow, under this task and try",
-        "Likely cause": cause(context.get("exception")),
+        "Likely cause": cause(context.get("exception"), getattr(ti, "task", None)),
     }
     return "\n".join(f"{name}: {value}" for name, value in facts.items())
 
 
-def cause(exception: BaseException | str | None) -> str:
+def cause(exception: BaseException | str | None, task: Any = None) -> str:
     """What the exception says, with what it is called where that tells more."""
-    if exception is None or str(exception) == "":
-        name = "" if exception is None else f" ({type(exception).__name__})"
-        return f"the task's process ended without saying why{name}: look for lack of memory, or a time-out"
     kind = type(exception).__name__
+    if kind == "AirflowTaskTimeout":
+        limit = getattr(task, "execution_timeout", None)
+        seconds = "" if limit is None else f" of {limit.total_seconds():.0f} s"
+        return f"the task took longer than its limit{seconds}, and was stopped"
+    if exception is None or str(exception) == "":
+        name = "" if exception is None else f" ({kind})"
+        return f"the task's process ended without saying why{name}: look for lack of memory, or a time-out"
     known = kind in {"str", "AirflowException", "AirflowFailException"}
     text = str(exception) if known else f"{kind}: {exception}"
     return text[:LONGEST_CAUSE]

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 
+HISTORY = timedelta(days=7)
+"""How far before a run's days the rules of data quality look back."""
 RUN_KEY_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -33,6 +35,20 @@ def of_run(params: Mapping[str, Any], dag_run: Any, lag_days: int) -> tuple[date
     """
     run_day = (dag_run.logical_date or dag_run.run_after).date()
     return resolve(params["start"], params["end"], run_day, lag_days)
+
+
+def plan(first: date, last: date, run_id: str) -> dict[str, str]:
+    """What a run's tasks ask for: first and last day, the run's key, what its partitions meet.
+
+    The history is the run's days and those before them that the rules of data quality compare with.
+    """
+    return {
+        "start": first.isoformat(),
+        "end": last.isoformat(),
+        "run_key": run_key(run_id),
+        "partitions": partition_predicate(first, last),
+        "history": partition_predicate(first - HISTORY, last),
+    }
 
 
 def months(first: date, last: date) -> Iterator[tuple[date, date]]:

@@ -12,6 +12,6 @@ from refstack_dags import date_range
 
 @task(task_id="plan", task_display_name="Check the range", multiple_outputs=True)
 def checked_range(params: dict[str, Any], run_id: str) -> dict[str, str]:
-    """First and last day, and the run's key."""
+    """First and last day, the run's key, and what its partitions meet."""
     start, end = date_range.resolve(params["start"], params["end"], datetime.now(UTC).date(), 0)
-    return {"start": start.isoformat(), "end": end.isoformat(), "run_key": date_range.run_key(run_id)}
+    return date_range.plan(start, end, run_id)

@@ -14,6 +14,20 @@ Record = dict[str, str | None]
 """One rule's result: run_key, gate, table, rule, outcome, observed, message, evaluated_at."""
 
 
+def curated_days(table: str, predicate: Any) -> dict[str, Any]:
+    """The partitions of a table of the curated zone as a data source of Glue Data Quality.
+
+    The catalog leaves out what the condition does not meet; the reader would, too.
+    """
+    return {
+        "GlueTable": {
+            "DatabaseName": "{{ cfg.catalog.curated_database }}",
+            "TableName": table,
+            "AdditionalOptions": {"catalogPartitionPredicate": predicate, "pushDownPredicate": predicate},
+        }
+    }
+
+
 def results_key(run_key: str, gate: str) -> str:
     """Key of a gate's results in the curated bucket."""
     return f"quality/run={run_key}/{gate}.jsonl"

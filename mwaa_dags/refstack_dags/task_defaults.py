@@ -11,8 +11,8 @@ DEFAULT_ARGS: dict[str, Any] = {
     "owner": "data-platform",
     # No Airflow connection: tasks call AWS as the environment's execution role.
     "aws_conn_id": None,
-    # The number of retries is the environment's option core.default_task_retries.
-    "retry_delay": timedelta(seconds=20),
+    # How often, and after which first pause, is the environment's: core.default_task_retries and
+    # core.default_task_retry_delay.
     "retry_exponential_backoff": True,
     "max_retry_delay": timedelta(minutes=10),
     # The last resort. The deployment's own, shorter limits are set when a task starts, see Limits.

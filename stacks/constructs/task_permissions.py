@@ -14,11 +14,17 @@ from stacks.constructs.fargate_task import FargateTask
 from stacks.nag import acknowledge_wildcard
 
 
-def allow_glue_job(role: iam.Role, job_arn: str) -> None:
-    """Let tasks start, watch and stop the runs of one Glue job."""
-    role.add_to_policy(
+def allow_glue_job(policy: iam.ManagedPolicy, job_arn: str) -> None:
+    """Let tasks start, find, watch and stop the runs of one Glue job."""
+    policy.add_statements(
         iam.PolicyStatement(
-            actions=["glue:BatchStopJobRun", "glue:GetJob", "glue:GetJobRun", "glue:StartJobRun"],
+            actions=[
+                "glue:BatchStopJobRun",
+                "glue:GetJob",
+                "glue:GetJobRun",
+                "glue:GetJobRuns",
+                "glue:StartJobRun",
+            ],
             resources=[job_arn],
         )
     )

@@ -31,19 +31,22 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
             os.environ[name] = value
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def platform(own_home: Callable[[str], Path]) -> Iterator[Platform]:
     """All stacks of dev deployed by the stock CDK CLI, and the DAG run for three days."""
     home = own_home("platform")
     stages = demo.Stages(Console())
-    try:
-        demo.bring_up(stages)
-        yield Platform(home, demo.run_pipeline(stages, (FIRST,)))
-    finally:
-        runtime.stop()
+    with pytest.MonkeyPatch.context() as patch:
+        # What fails is tried again soon.
+        patch.setenv("REFSTACK_ORCHESTRATION__RETRY_DELAY_SECONDS", "2")
+        try:
+            demo.bring_up(stages)
+            yield Platform(home, demo.run_pipeline(stages, (FIRST,)))
+        finally:
+            runtime.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def buckets(platform: Platform) -> dict[str, str]:
     """The deployed buckets by zone."""
     found: dict[str, str] = summary.deployment()["buckets"]

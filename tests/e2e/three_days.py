@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from local import pipeline, runtime
+from local import pipeline, runtime, warehouse_client
 
 FIRST = pipeline.Run("2013-01-01", "2013-01-03")
 
@@ -37,3 +37,17 @@ class Platform:
         """What a task of a run left as its XCom."""
         path = f"/dags/{dag}/dagRuns/{run.run_id}/taskInstances/{task}/xcomEntries/return_value"
         return self.airflow(f"{path}?map_index={index}")["value"]
+
+
+def tables() -> dict[str, list[dict[str, Any]]]:
+    """Every row of every table of the core schema, sorted, without the time it was loaded."""
+    names = warehouse_client.query(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'core' "
+        "AND table_type = 'BASE TABLE' ORDER BY table_name"
+    )
+    found = {}
+    for name in (str(row["table_name"]) for row in names):
+        rows = warehouse_client.query(f"SELECT * FROM core.{name}")
+        assert all(row.pop("loaded_at") for row in rows)
+        found[name] = sorted(rows, key=repr)
+    return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import socket
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -46,7 +46,10 @@ XCOMS: dict[str, dict[str, Any]] = {
     },
     "container_etl": {},
     "warehouse_maintenance": {},
-    "glue_catalog": {"plan": RANGE, "find_missing": {"flights": [["2013", "01", "30"]]}},
+    "glue_catalog": {
+        "plan": {**RANGE, "partitions": "day = '30'", "history": "day >= '23'"},
+        "find_missing": {"flights": [["2013", "01", "30"]]},
+    },
     "stream_reconciliation": {"streamed_facts": "query-1", "batch_facts": []},
     "backfill": {"last_file": "file_2013_2.zip"},
     "file_arrival": {"day": "2013-01-30"},
@@ -100,6 +103,11 @@ def limits(task: Any) -> dict[str, Any]:
     return {**found, "execution_timeout": task.execution_timeout, "timeout": getattr(task, "timeout", None)}
 
 
+def callbacks(found: Any) -> list[str]:
+    """Names of one callback, several or none."""
+    return [each.__name__ for each in (found if isinstance(found, list) else [found]) if each is not None]
+
+
 def described(dag: Any, task: Any) -> dict[str, Any]:
     from airflow.sdk.definitions.mappedoperator import MappedOperator
 
@@ -140,11 +148,13 @@ def alerts() -> dict[str, list[str]]:
         log_url="https://airflow/log",
     )  # fmt: skip
     killed = SimpleNamespace(**{**vars(ti), "task_id": "ä" * 200, "log_url": None, "try_number": 3})
+    limited = SimpleNamespace(**{**vars(ti), "task": SimpleNamespace(execution_timeout=timedelta(hours=1))})
     contexts = {
         "refused": {"ti": ti, "logical_date": datetime(2013, 3, 17, tzinfo=UTC), "exception": "2 rules"},
         "raised": {"ti": ti, "logical_date": None, "exception": ValueError("no such day")},
         "killed": {"ti": killed},
         "timed_out": {"ti": ti, "exception": TimeoutError()},
+        "limited": {"ti": limited, "exception": type("AirflowTaskTimeout", (BaseException,), {})("Timeout")},
         "long": {"ti": ti, "exception": "x" * 300_000},
     }
     return {name: [subject(context), message(context)] for name, context in contexts.items()}
@@ -177,6 +187,8 @@ def main() -> None:
             "tags": sorted(dag.tags),
             "catchup": dag.catchup,
             "max_active_runs": dag.max_active_runs,
+            "timeout": dag.dagrun_timeout,
+            "on_failure": callbacks(dag.on_failure_callback),
             "params": dag.params.dump(),
             "schedule": stored.timetable.summary,
             "assets": [asset.name for _, asset in stored.timetable.asset_condition.iter_assets()],

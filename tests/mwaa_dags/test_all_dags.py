@@ -65,6 +65,19 @@ def test_each_task_has_a_readable_name_a_limit_and_growing_pauses_between_tries(
         assert task["retries"] in (0, 2), name
 
 
+def test_each_run_has_a_time_limit_and_tells_when_it_is_over(described: dict[str, Any]) -> None:
+    for name in DAGS:
+        dag = described["dags"][name]
+        assert dag["timeout"] > 0, name
+        assert dag["on_failure"] == ["too_late"], name
+
+
+def test_pauses_between_tries_are_the_environment_s(describe: Callable[..., Any]) -> None:
+    described = describe(AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY="7")
+
+    assert {task["retry_delay"] for _, task in tasks(described)} == {7}
+
+
 def test_tasks_call_aws_as_the_environment_s_role(described: dict[str, Any]) -> None:
     for name, task in tasks(described):
         assert task["connection"] == OWN_CONNECTIONS.get(name.split(".", 1)[1]), name
@@ -104,6 +117,20 @@ def test_a_cluster_is_torn_down_whatever_its_steps_do(described: dict[str, Any],
     assert terminate["fails_the_run"]
     assert create["setup"]
     assert terminate["rendered"]["job_flow_id"] == "j-CLUSTER"
+
+
+def test_no_teardown_hides_that_a_task_failed(described: dict[str, Any]) -> None:
+    # A teardown that counts for the run stands in for all that is before it, whatever became of that.
+    for name in DAGS:
+        found = described["dags"][name]["tasks"]
+        after: dict[str, list[str]] = {task_id: [] for task_id in found}
+        for task_id, task in found.items():
+            for before in task["upstream"]:
+                after[before].append(task_id)
+        counting = {task_id for task_id, task in found.items() if task["teardown"] and task["fails_the_run"]}
+        for task_id, following in after.items():
+            if not found[task_id]["teardown"] and counting & set(following):
+                assert set(following) - counting, f"{name}.{task_id} may fail in a run that succeeds"
 
 
 def test_backfills_take_turns_in_a_pool(described: dict[str, Any]) -> None:

@@ -69,7 +69,7 @@ def test_months_are_ingested_by_mapped_invocations_and_all_else_runs_once(
 
     assert mapped == {"ingest.flights", "ingest.weather"}
     operators = [found["operator"] for found in flights_batch["tasks"].values()]
-    for once in ("GlueJobOperator", "EmrCreateJobFlowOperator", "EmrAddStepsOperator"):
+    for once in ("CurationOperator", "EmrCreateJobFlowOperator", "EmrAddStepsOperator"):
         assert operators.count(once) == 1
 
 
@@ -324,4 +324,5 @@ def test_an_alert_keeps_to_the_limits_of_sns_whatever_is_known(described: dict[s
     assert "Log: in Airflow, under this task and try" in message
     assert "ended without saying why: look for lack of memory" in message
     assert "(TimeoutError)" in described["alerts"]["timed_out"][1]
+    assert "longer than its limit of 3600 s, and was stopped" in described["alerts"]["limited"][1]
     assert len(described["alerts"]["long"][1]) < 5_000

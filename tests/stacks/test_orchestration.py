@@ -114,6 +114,7 @@ def test_airflow_finds_its_variable_where_the_secret_is() -> None:
 
     assert options["secrets.backend"].endswith(".SecretsManagerBackend")
     assert options["core.default_task_retries"] == "2"
+    assert options["core.default_task_retry_delay"] == "20"
     assert {each["Properties"]["Name"] for each in there} == {
         f"{backend['variables_prefix']}{backend['sep']}refstack",
         *(f"{backend['connections_prefix']}{backend['sep']}{name}" for name in CONNECTIONS),
@@ -133,8 +134,9 @@ def test_a_connection_tells_where_something_is_and_holds_no_password() -> None:
         "host": "https://transtats.bts.gov/PREZIP",
     }
     database = found["connections/operational_db"]
-    assert (database["conn_type"], database["schema"], database["port"]) == ("postgres", "flights", 5433)
-    assert "Instance" in database["host"]
+    assert (database["conn_type"], database["schema"]) == ("postgres", "flights")
+    assert "EndpointAddress" in database["host"]
+    assert "EndpointPort" in database["port"]
     assert "CopyRole" in found["connections/redshift_copy"]["extra"]["role_arn"]
     assert not [name for name, fields in found.items() if {"login", "password"} & set(fields)]
 
@@ -392,6 +394,29 @@ def test_an_arrival_that_starts_nothing_waits_in_an_encrypted_queue() -> None:
     assert flat(trigger["DeadLetterConfig"]["TargetArn"]) == f"<{queue_id}.Arn>"
     assert trigger["Environment"]["Variables"]["AIRFLOW_ENVIRONMENT"] == "refstack-dev-airflow"
     assert (queue["SqsManagedSseEnabled"], queue["MessageRetentionPeriod"]) == (True, 14 * 24 * 3600)
+
+
+def late_run_alarms(assembly: Assembly) -> list[dict[str, Any]]:
+    found = assembly.resources("AWS::CloudWatch::Alarm", stack="Orchestration").values()
+    return [each["Properties"] for each in found if each["Properties"]["MetricName"] == "RunCompleted"]
+
+
+def test_a_daily_run_that_does_not_come_alerts_where_there_is_a_schedule() -> None:
+    (alarm,) = late_run_alarms(synthesise("prod"))
+    source = (ROOT / "mwaa_dags" / "refstack_dags" / "run_reports.py").read_text()
+
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
+    assert alarm["Period"] * alarm["EvaluationPeriods"] == 27 * 3600
+    assert alarm["TreatMissingData"] == "breaching"
+    assert "Alerts" in flat(alarm["AlarmActions"][0])
+    assert {each["Name"]: each["Value"] for each in alarm["Dimensions"]} == {
+        "Dag": "flights_batch",
+        "Environment": "refstack-prod-airflow",
+    }
+    # What the task counts under is what the alarm looks at.
+    assert f'NAMESPACE = "{alarm["Namespace"]}"' in source
+    assert f'METRIC = "{alarm["MetricName"]}"' in source
+    assert not late_run_alarms(synthesise())
 
 
 @pytest.mark.parametrize(

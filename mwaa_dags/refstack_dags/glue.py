@@ -1,0 +1,83 @@
+"""Glue: the curation job of a range of days, and the rules of data quality on what it wrote."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.providers.amazon.aws.operators.glue import (
+    GlueDataQualityRuleSetEvaluationRunOperator,
+    GlueJobOperator,
+)
+from airflow.sdk import Context
+
+from refstack_dags.quality import curated_days
+from refstack_dags.settings import EvaluationLimits, Limits
+
+GATE = "curated_flights"
+"""The quality gate before the load: its ruleset in the settings, and the name of its results."""
+RUN_KEY = "--run_key"
+ACTIVE = frozenset({"STARTING", "WAITING", "RUNNING"})
+
+
+class CurationOperator(GlueJobOperator):
+    """A GlueJobOperator that takes over what a try before it left running.
+
+    A worker that dies leaves its job run behind. Another one beside it would write the same days at the same
+    time, and the files of both would stay.
+    """
+
+    def execute(self, context: Context) -> str:
+        left = self._left_running()
+        if left is None:
+            return str(super().execute(context))
+        self.log.info("An earlier try left job run %s: waiting for it", left)
+        self._job_run_id = left
+        self.hook.job_completion(self.job_name, left, self.verbose, self.sleep_before_return)
+        return left
+
+    def _left_running(self) -> str | None:
+        """Id of the job's newest run that has this run's key and is still active."""
+        newest = self.hook.conn.get_job_runs(JobName=self.job_name)["JobRuns"]
+        ours = self.script_args[RUN_KEY]
+        active = (run["Id"] for run in newest if run["JobRunState"] in ACTIVE and _run_key(run) == ours)
+        return next(active, None)
+
+
+def _run_key(run: dict[str, Any]) -> str | None:
+    key: str | None = run.get("Arguments", {}).get(RUN_KEY)
+    return key
+
+
+def curate_flights(plan: Any, title: str, **kwargs: Any) -> CurationOperator:
+    """The task that cleans the plan's days of flights."""
+    return CurationOperator(
+        task_id="curate",
+        task_display_name=title,
+        job_name="{{ cfg.glue.curate_flights }}",
+        script_args={"--start_date": plan["start"], "--end_date": plan["end"], RUN_KEY: plan["run_key"]},
+        stop_job_run_on_kill=True,
+        pre_execute=Limits("glue"),
+        **kwargs,
+    )
+
+
+def evaluate_rules(plan: Any, **kwargs: Any) -> GlueDataQualityRuleSetEvaluationRunOperator:
+    """The task that holds the plan's curated days against the gate's rules; its output is the run's id."""
+    return GlueDataQualityRuleSetEvaluationRunOperator(
+        task_id="evaluate",
+        task_display_name="Evaluate the rules (Glue Data Quality)",
+        datasource=curated_days("flights", plan["partitions"]),
+        role="{{ cfg.quality.role_arn }}",
+        rule_set_names=[f"{{{{ cfg.quality.ruleset.{GATE} }}}}"],
+        rule_set_evaluation_run_kwargs={
+            "AdditionalDataSources": {
+                "history": curated_days("flights", plan["history"]),
+                "rejects": curated_days("flights_rejects", plan["partitions"]),
+            }
+        },
+        # Showing them takes pandas, which is no part of the environment.
+        show_results=False,
+        deferrable=False,
+        pre_execute=EvaluationLimits("glue"),
+        **kwargs,
+    )

@@ -1,0 +1,217 @@
+"""Every DAG runs; whatever disturbs a run, its day is loaded once; what goes wrong is told in a sentence."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from local import pipeline, runtime, summary, warehouse_client
+from tests.e2e.airflow_runs import Alerts, Runs, await_, changed_secret, injected, kill_scheduler
+from tests.e2e.three_days import FIRST, Platform, tables
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+
+DAY = "2013-01-02"
+RANGE = {"start": DAY, "end": DAY}
+MONTH = ("flights_batch", f"days__{DAY}_{DAY}")
+"""The one run that a backfill of that day makes."""
+LAST = FIRST.end
+NO_WEATHER = {"start": "2013-06-01", "end": "2013-06-01"}
+"""A day that nothing has ingested."""
+NO_NOTICE = "2012-12-31"
+"""A day that nobody announces."""
+
+
+@pytest.fixture(scope="module")
+def runs(platform: Platform) -> Runs:
+    return Runs(platform)
+
+
+@pytest.fixture(scope="module")
+def alerts(platform: Platform) -> Alerts:
+    return Alerts()
+
+
+def test_a_day_that_arrives_in_many_objects_at_once_is_run_once_though_the_scheduler_is_killed(
+    platform: Platform, runs: Runs
+) -> None:
+    before = tables()
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda times: pipeline.announce(LAST, times), (3, 3)))
+    run = ("flights_batch", LAST)
+    runs.await_task(run, "curate", "running")
+    kill_scheduler()
+
+    assert runs.finish(run) == {f"flights_batch {LAST}": "success"}
+    assert tables() == before
+    assert set(runs.all("flights_batch")) == {FIRST.run_id, LAST}
+    assert curations(LAST) == ["SUCCEEDED"]
+
+
+def curations(run_key: str) -> list[str]:
+    """States of the Glue job runs that a DAG run has started."""
+    found = runtime.client("glue").get_job_runs(JobName=summary.deployment()["glue"]["curate_flights"])
+    return [run["JobRunState"] for run in found["JobRuns"] if run["Arguments"]["--run_key"] == run_key]
+
+
+def test_a_completed_run_tells_what_it_did_in_one_line_and_is_counted(platform: Platform, runs: Runs) -> None:
+    run_id = FIRST.run_id
+    lines = [line["event"] for line in runs.log("flights_batch", run_id, "check_row_accounting")]
+    [told] = [json.loads(line) for line in lines if line.startswith('{"event": "run completed"')]
+    now = datetime.now(UTC)
+    counted = runtime.client("cloudwatch").get_metric_statistics(
+        Namespace="refstack",
+        MetricName="RunCompleted",
+        Dimensions=[
+            {"Name": "Dag", "Value": "flights_batch"},
+            {"Name": "Environment", "Value": pipeline.environment_name()},
+        ],
+        StartTime=now - timedelta(hours=2),
+        EndTime=now + timedelta(minutes=1),
+        Period=3600,
+        Statistics=["Sum"],
+    )
+
+    assert (told["dag_id"], told["run_id"]) == ("flights_batch", run_id)
+    assert told["params"] == {"start": FIRST.start, "end": FIRST.end}
+    assert told["summary"]["rows"]["raw_flights"] == told["summary"]["rows"]["fact_flight"] > 0
+    assert sum(point["Sum"] for point in counted["Datapoints"]) >= 1
+
+
+@contextmanager
+def impossible_rule(rule: str) -> Iterator[None]:
+    """With one more rule in the quality gate."""
+    glue, ruleset = runtime.client("glue"), summary.deployment()["quality"]["ruleset"]["curated_flights"]
+    rules = glue.get_data_quality_ruleset(Name=ruleset)["Ruleset"]
+    glue.update_data_quality_ruleset(Name=ruleset, Ruleset=rules.replace("Rules = [", f"Rules = [ {rule},"))
+    try:
+        yield
+    finally:
+        glue.update_data_quality_ruleset(Name=ruleset, Ruleset=rules)
+
+
+def test_a_failed_gate_stops_a_backfill_before_any_load_and_alerts_once(
+    platform: Platform, runs: Runs, alerts: Alerts, buckets: dict[str, str]
+) -> None:
+    before, rule = tables(), "RowCount > 1000000"
+    with impossible_rule(rule):
+        ended = runs.finish(runs.start("backfill", "gate", **RANGE))
+
+    assert ended == {"backfill gate": "failed"}
+    assert tables() == before
+    states = runs.tasks(*MONTH)
+    loads = {state for name, state in states.items() if name.startswith("warehouse.load_")}
+    assert (states["transform.build_facts"], loads) == ("success", {"upstream_failed"})
+    key = f"quality/run={MONTH[1]}/curated_flights.jsonl"
+    kept = runtime.client("s3").get_object(Bucket=buckets["curated"], Key=key)["Body"].read().splitlines()
+    [month, gate] = alerts.received()
+    assert (month[0], gate[0]) == ("Failed: backfill / run_month", "Failed: flights_batch / quality.gate")
+    assert f"1 of {len(kept)} rules did not pass: {rule}" in gate[1]
+    assert "Try: 1 of " in gate[1]
+    assert "/dags/flights_batch/runs/" in gate[1]
+
+
+def test_the_backfill_succeeds_once_the_gate_lets_it_and_beside_it_what_goes_wrong_is_told(
+    platform: Platform, runs: Runs, alerts: Alerts, buckets: dict[str, str]
+) -> None:
+    before = tables()
+    again = runs.start("backfill", "again", **RANGE)
+    # From here on nothing of that run asks what is broken below.
+    await_(lambda: runs.all(MONTH[0])[MONTH[1]] == "running")
+    runs.await_task(MONTH, "quality.gate", "success")
+    expired = {
+        "action": "s3:ListBucket",
+        "resource": f"arn:aws:s3:::{buckets['raw']}",
+        "caller": "arn:aws:sts::*:assumed-role/refstack-dev-airflow*",
+        "code": "ExpiredToken",
+        "message": "The provided token has expired.",
+    }
+    throttled = {
+        "action": "glue:GetCrawler",
+        "code": "ThrottlingException",
+        "message": "Rate exceeded",
+        "times": 100,
+    }
+
+    def short(known: dict[str, Any]) -> dict[str, Any]:
+        return {**known, "timeouts": {**known["timeouts"], "glue": 3}}
+
+    with (
+        injected(expired, throttled),
+        changed_secret("refstack/dev/connections/operational_db", lambda _: None),
+        changed_secret("refstack/dev/variables/refstack", short),
+    ):
+        failing = [
+            runs.start("file_arrival", "expired-token", day=LAST),
+            runs.start("environment_check", "missing-secret"),
+            runs.start("glue_catalog", "timed-out", **RANGE),
+            runs.start("emr_transient", "failed-step", **NO_WEATHER),
+        ]
+        runs.await_task(failing[0], "notices", "failed")
+        late = runs.start("file_arrival", "late", day=NO_NOTICE)
+        runs.await_task(late, "notices", "deferred")
+        runs.backdate(*late, days=2)
+        ended = runs.finish(*failing, late)
+
+    assert set(ended.values()) == {"failed"}, ended
+    assert runs.tasks("emr_transient", "failed-step")["terminate_cluster"] == "success"
+    assert curations("timed-out") == ["STOPPED"]
+    assert runs.finish(again, MONTH) == {"backfill again": "success", " ".join(MONTH): "success"}
+    assert tables() == before
+    told = dict(alerts.received())
+    sentences = {
+        "Failed: environment_check / settings": "`operational_db` isn't defined",
+        "Failed: file_arrival / notices": "The provided token has expired",
+        "Failed: glue_catalog / crawl": "ThrottlingException.*Rate exceeded",
+        "Failed: glue_catalog / curate": "longer than its limit of 3 s",
+        "Failed: emr_transient / step_done": "2013-06-01",
+        "Late: file_arrival": "took longer than the 1 day",
+    }
+    assert set(told) == set(sentences)
+    for subject, sentence in sentences.items():
+        assert re.search(sentence, told[subject]), f"{subject}: {told[subject]}"
+
+
+def test_once_that_is_mended_the_next_try_succeeds(platform: Platform, runs: Runs) -> None:
+    flights = {
+        "DatabaseName": summary.deployment()["catalog"]["curated_database"],
+        "TableName": "flights",
+    }
+    missing = LAST.split("-")
+    runtime.client("glue").delete_partition(**flights, PartitionValues=missing)
+
+    ended = runs.finish(
+        runs.start("environment_check", "again"),
+        runs.start("file_arrival", "again", day=LAST),
+        runs.start("glue_catalog", "again", **RANGE),
+        runs.start("emr_transient", "again", **RANGE),
+    )
+
+    assert set(ended.values()) == {"success"}, ended
+    catalog = runs.tasks("glue_catalog", "again")
+    assert (catalog["repair_partitions"], catalog["nothing_to_repair"]) == ("success", "skipped")
+    runtime.client("glue").get_partition(**flights, PartitionValues=missing)
+
+
+def test_an_arrival_is_noted_in_both_databases(platform: Platform, runs: Runs) -> None:
+    await_(lambda: set(runs.all("arrival_log").values()) & pipeline.FINISHED)
+
+    assert set(runs.all("arrival_log").values()) == {"success"}
+    copied = warehouse_client.query(f"SELECT data_set FROM staging.arrivals WHERE day = '{LAST}'")
+    with psycopg.connect(**runtime.write_endpoints()["database"]) as database:
+        noted = database.execute("SELECT day::text, files FROM orchestration.arrivals").fetchall()
+    assert sorted(row["data_set"] for row in copied) == ["flights", "weather"]
+    assert noted == [(LAST, 2)]
+
+
+def test_no_call_of_any_run_lacked_a_permission(platform: Platform, runs: Runs) -> None:
+    assert runs.all("backfill") == {"gate": "failed", "again": "success"}
+    assert summary.would_deny() == []
