@@ -22,6 +22,7 @@ from stacks.constructs.data_bucket import grant_put_objects, grant_read_objects
 from stacks.constructs.late_run_alarm import late_run_alarm
 from stacks.constructs.logs import PlatformLogGroup
 from stacks.constructs.stack import PlatformStack
+from stacks.constructs.stream_application import START_REQUEST
 from stacks.constructs.task_permissions import (
     allow_clusters,
     allow_containers,
@@ -32,6 +33,7 @@ from stacks.constructs.task_permissions import (
     allow_queries,
     allow_rest_api,
     allow_statements,
+    allow_stream,
 )
 from stacks.constructs.wheels import download
 from stacks.containers import ContainersStack
@@ -115,9 +117,12 @@ class OrchestrationStack(PlatformStack):
             self._known_to_dags(security, lake, catalog, database, warehouse, spark, containers, ingestion),
         )
         connections = self._connections(database, warehouse)
-        policy = self._second_policy(lake, catalog, database)
+        policies = [self._second_policy(lake, catalog, database)]
+        if spark.stream is not None:
+            policies.append(self._policy("StreamGuard", "Airflow keeps the streaming job running"))
+            allow_stream(policies[-1], settings)
         self.airflow = self._environment(security, network, database, dags)
-        for each in (self.role, policy, self.variable, *connections, dags.dags, *log_groups):
+        for each in (self.role, *policies, self.variable, *connections, dags.dags, *log_groups):
             self.airflow.node.add_dependency(each)
         self.arrivals = ArrivalTrigger(
             self,
@@ -232,6 +237,9 @@ class OrchestrationStack(PlatformStack):
                 "py_files": spark.package.uri,
                 "reference": {name: asset.uri for name, asset in spark.reference.items()},
             },
+            "stream": {
+                "request_parameter": None if spark.stream is None else self.settings.parameter(*START_REQUEST)
+            },
             "warehouse": {
                 "workgroup": warehouse.workgroup_name,
                 "database": warehouse.database_name,
@@ -280,13 +288,14 @@ class OrchestrationStack(PlatformStack):
             ),
         ]
 
+    def _policy(self, construct_id: str, description: str) -> iam.ManagedPolicy:
+        return iam.ManagedPolicy(self, construct_id, description=description, roles=[self.role])
+
     def _second_policy(
         self, lake: LakeStack, catalog: CatalogStack, database: DatabaseStack
     ) -> iam.ManagedPolicy:
         """What the tasks may do besides: the role's inline policy is full, at 10,240 characters."""
-        policy = iam.ManagedPolicy(
-            self, "Tasks", description="What else the tasks of Airflow may do", roles=[self.role]
-        )
+        policy = self._policy("Tasks", "What else the tasks of Airflow may do")
         connections = self.format_arn(
             service="secretsmanager",
             resource="secret",
@@ -366,10 +375,10 @@ class OrchestrationStack(PlatformStack):
             dag_s3_path=DAGS,
             requirements_s3_path=dags.requirements.path,
             requirements_s3_object_version=dags.requirements.version,
-            startup_script_s3_path=dags.startup and dags.startup.path,
-            startup_script_s3_object_version=dags.startup and dags.startup.version,
-            plugins_s3_path=dags.plugins and dags.plugins.path,
-            plugins_s3_object_version=dags.plugins and dags.plugins.version,
+            startup_script_s3_path=dags.startup.path if dags.startup else None,
+            startup_script_s3_object_version=dags.startup.version if dags.startup else None,
+            plugins_s3_path=dags.plugins.path if dags.plugins else None,
+            plugins_s3_object_version=dags.plugins.version if dags.plugins else None,
             network_configuration=mwaa.CfnEnvironment.NetworkConfigurationProperty(
                 subnet_ids=subnets.subnet_ids[:MWAA_ZONES], security_group_ids=[group.security_group_id]
             ),
@@ -400,6 +409,8 @@ class OrchestrationStack(PlatformStack):
         }
         if settings.schedule is not None:
             options["refstack.schedule"] = settings.schedule
+        if settings.stream_guard_schedule is not None:
+            options["refstack.stream_guard_schedule"] = settings.stream_guard_schedule
         if settings.maintenance_schedule is not None:
             options["refstack.maintenance_schedule"] = settings.maintenance_schedule
         return options

@@ -81,6 +81,11 @@ def problems(settings: Settings) -> list[str]:
         for needed in NEEDS.get(name, ())
         if needed not in enabled
     ]
+    if settings.orchestration.stream_guard_schedule is not None and "streaming" not in enabled:
+        found.append(
+            "orchestration.stream_guard_schedule keeps the streaming job running, but the streaming stack is "
+            "off: set stacks.streaming = true or leave the schedule out"
+        )
     if settings.network.nat == "none":
         for name, endpoints in ENDPOINTS_WITHOUT_NAT.items():
             missing = [each for each in endpoints if each not in settings.network.interface_endpoints]

@@ -339,6 +339,11 @@ class Orchestration(Section):
     """Cron expression of the daily batch in UTC; without one the DAG runs when it is triggered."""
     maintenance_schedule: str | None = None
     """Cron expression of the warehouse's maintenance in UTC; without one it runs when it is triggered."""
+    stream_guard_schedule: str | None = None
+    """Cron expression in UTC by which the streaming job is started again where it does not run.
+
+    Without one it runs when somebody starts it, and bills only then.
+    """
     publication_lag_days: int = Field(default=75, ge=0)
     """How far the batch runs behind the calendar, because BTS publishes weeks late."""
     poll_seconds: int = Field(default=30, ge=1, le=300)

@@ -23,6 +23,10 @@ from stacks.streaming import ALERTS, DEAD_LETTERS, EVENTS, StreamingStack
 JOB = "stream_flight_events"
 LOGS = "emr-serverless"
 """Prefix of the job's logs in the log bucket."""
+STREAM_ROLE = "stream"
+"""Last part of the role's name."""
+START_REQUEST = ("stream", "start_job_run")
+"""Last parts of the parameter's name that holds the StartJobRun request."""
 PACKAGES = (
     "org.apache.spark:spark-sql-kafka-0-10_2.12:3.5.7",
     "org.apache.spark:spark-avro_2.12:3.5.7",
@@ -48,7 +52,7 @@ class StreamApplication(Construct):
         streaming: StreamingStack,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.role = self._role(lake, streaming)
+        self.role = self._role(settings, lake, streaming)
         group = ec2.SecurityGroup(
             self,
             "Group",
@@ -96,15 +100,16 @@ class StreamApplication(Construct):
         self.request_parameter = ssm.StringParameter(
             self,
             "StartJobRun",
-            parameter_name=settings.parameter("stream", "start_job_run"),
+            parameter_name=settings.parameter(*START_REQUEST),
             description="StartJobRun request of the streaming job",
             string_value=Stack.of(self).to_json_string(request),
         )
 
-    def _role(self, lake: LakeStack, streaming: StreamingStack) -> iam.Role:
+    def _role(self, settings: Settings, lake: LakeStack, streaming: StreamingStack) -> iam.Role:
         role = iam.Role(
             self,
             "Role",
+            role_name=settings.physical_name(STREAM_ROLE),
             assumed_by=iam.ServicePrincipal(
                 "emr-serverless.amazonaws.com",
                 conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},

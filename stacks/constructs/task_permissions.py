@@ -11,7 +11,9 @@ from aws_cdk import aws_iam as iam
 from stacks.constructs.athena_workgroup import RESULTS
 from stacks.constructs.data_bucket import DataBucket
 from stacks.constructs.fargate_task import FargateTask
+from stacks.constructs.stream_application import START_REQUEST, STREAM_ROLE
 from stacks.nag import acknowledge_wildcard
+from stacks.settings import Settings
 
 
 def allow_glue_job(policy: iam.ManagedPolicy, job_arn: str) -> None:
@@ -226,6 +228,41 @@ def allow_queries(
     )
     acknowledge_wildcard(
         policy, data, answers, reason="Spark names the files of the stream's tables, Athena those of answers."
+    )
+
+
+def allow_stream(policy: iam.ManagedPolicy, settings: Settings) -> None:
+    """Let tasks start the streaming job with its role, and look at its runs.
+
+    By names alone: the Spark stack could never drop what it has only for a stream if this stack imported it.
+    """
+    here = f"{Aws.REGION}:{Aws.ACCOUNT_ID}"
+    applications = f"arn:{Aws.PARTITION}:emr-serverless:{here}:/applications/*"
+    parameter = settings.parameter(*START_REQUEST)
+    policy.add_statements(
+        iam.PolicyStatement(
+            actions=[
+                "emr-serverless:GetApplication",
+                "emr-serverless:GetJobRun",
+                "emr-serverless:ListJobRuns",
+                "emr-serverless:StartApplication",
+                "emr-serverless:StartJobRun",
+            ],
+            resources=[applications],
+        ),
+        iam.PolicyStatement(
+            actions=["iam:PassRole"],
+            resources=[
+                f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/{settings.physical_name(STREAM_ROLE)}"
+            ],
+            conditions={"StringEquals": {"iam:PassedToService": "emr-serverless.amazonaws.com"}},
+        ),
+        iam.PolicyStatement(
+            actions=["ssm:GetParameter"], resources=[f"arn:{Aws.PARTITION}:ssm:{here}:parameter{parameter}"]
+        ),
+    )
+    acknowledge_wildcard(
+        policy, applications, reason="EMR Serverless names applications and job runs; the role is one."
     )
 
 

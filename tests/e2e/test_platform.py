@@ -342,7 +342,7 @@ def test_a_day_on_the_stream_is_accounted_for_and_agrees_with_the_batch(platform
     denials = (platform.home / "would_deny.jsonl").read_text()
     assert "athena:" not in denials
     assert "kafka-cluster:" not in denials
-    assert "StreamRole" not in denials
+    assert "/refstack-dev-stream/" not in denials
     assert "EventProducer" not in denials
     assert "Consumers" not in denials
     assert "PrepareDatabase" not in denials

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from local import pipeline, runtime, summary, warehouse_client
+from local import pipeline, runtime, stream, summary, warehouse_client
 from tests.e2e.airflow_runs import Alerts, Runs, await_, changed_secret, injected, kill_scheduler
 from tests.e2e.three_days import FIRST, Platform, tables
 
@@ -125,7 +125,7 @@ def test_the_backfill_succeeds_once_the_gate_lets_it_and_beside_it_what_goes_wro
     before = tables()
     again = runs.start("backfill", "again", **RANGE)
     # From here on nothing of that run asks what is broken below.
-    await_(lambda: runs.all(MONTH[0])[MONTH[1]] == "running")
+    await_(lambda: runs.all(MONTH[0]).get(MONTH[1]) == "running")
     runs.await_task(MONTH, "quality.gate", "success")
     expired = {
         "action": "s3:ListBucket",
@@ -142,7 +142,7 @@ def test_the_backfill_succeeds_once_the_gate_lets_it_and_beside_it_what_goes_wro
     }
 
     def short(known: dict[str, Any]) -> dict[str, Any]:
-        return {**known, "timeouts": {**known["timeouts"], "glue": 3}}
+        return {**known, "timeouts": {**known["timeouts"], "glue": 8}}
 
     with (
         injected(expired, throttled),
@@ -171,7 +171,7 @@ def test_the_backfill_succeeds_once_the_gate_lets_it_and_beside_it_what_goes_wro
         "Failed: environment_check / settings": "`operational_db` isn't defined",
         "Failed: file_arrival / notices": "The provided token has expired",
         "Failed: glue_catalog / crawl": "ThrottlingException.*Rate exceeded",
-        "Failed: glue_catalog / curate": "longer than its limit of 3 s",
+        "Failed: glue_catalog / curate": "longer than its limit of 8 s",
         "Failed: emr_transient / step_done": "2013-06-01",
         "Late: file_arrival": "took longer than the 1 day",
     }
@@ -210,6 +210,44 @@ def test_an_arrival_is_noted_in_both_databases(platform: Platform, runs: Runs) -
         noted = database.execute("SELECT day::text, files FROM orchestration.arrivals").fetchall()
     assert sorted(row["data_set"] for row in copied) == ["flights", "weather"]
     assert noted == [(LAST, 2)]
+
+
+def test_the_streaming_job_is_started_where_none_runs_and_only_there(
+    platform: Platform, runs: Runs, alerts: Alerts
+) -> None:
+    pipeline.wait_for_dag("stream_guard")
+    alerts.received()
+    try:
+        runs.finish(runs.start("stream_guard", "first"))
+        runs.finish(runs.start("stream_guard", "second"))
+        cancelled = cancel_streams()
+        runs.finish(runs.start("stream_guard", "third"))
+    finally:
+        started = cancel_streams()
+
+    assert set(runs.all("stream_guard").values()) == {"success"}
+    assert len(cancelled) == len(started) == 1
+    assert runs.tasks("stream_guard", "second")["start"] == "skipped"
+    told = alerts.received()
+    assert {subject for subject, _ in told} == {"Started: stream_flight_events"}
+    before = {message.partition("The run before it: ")[2].partition(":")[0] for _, message in told}
+    assert before == {"none has run before.", f"{cancelled[0]} is CANCELLED"}
+
+
+def cancel_streams() -> list[str]:
+    """Cancel the job runs that are running, and wait until they are gone; their ids."""
+    serverless = runtime.client("emr-serverless")
+    of_it = {"applicationId": stream.request()["applicationId"]}
+    running = [run["id"] for run in serverless.list_job_runs(**of_it, states=["RUNNING"])["jobRuns"]]
+    for run in running:
+        serverless.cancel_job_run(**of_it, jobRunId=run)
+    ended = ["CANCELLED", "FAILED"]
+    await_(
+        lambda: (
+            {run["id"] for run in serverless.list_job_runs(**of_it, states=ended)["jobRuns"]} >= set(running)
+        )
+    )
+    return running
 
 
 def test_no_call_of_any_run_lacked_a_permission(platform: Platform, runs: Runs) -> None:

@@ -35,6 +35,7 @@ SETTINGS: dict[str, Any] = {
         "py_files": "s3://a/flights.zip",
         "reference": {"airports": "s3://a/airports.csv"},
     },
+    "stream": {"request_parameter": "/refstack/dev/stream/start_job_run"},
     "warehouse": {
         "workgroup": "wg",
         "database": "refstack",

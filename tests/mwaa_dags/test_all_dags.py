@@ -18,6 +18,7 @@ DAGS = {
     "file_arrival",
     "flights_batch",
     "glue_catalog",
+    "stream_guard",
     "stream_reconciliation",
     "warehouse_maintenance",
 }
@@ -165,3 +166,24 @@ def test_the_wait_and_the_batch_have_one_schedule(describe: Callable[..., Any]) 
 
     scheduled = {name for name in DAGS if dags[name]["schedule"] == "0 6 * * *"}
     assert scheduled == {"file_arrival", "flights_batch"}
+
+
+def test_the_stream_is_kept_running_only_where_there_is_a_schedule_for_that(
+    described: dict[str, Any], describe: Callable[..., Any]
+) -> None:
+    scheduled = describe(AIRFLOW__REFSTACK__STREAM_GUARD_SCHEDULE="*/10 * * * *")["dags"]["stream_guard"]
+    unscheduled = described["dags"]["stream_guard"]
+
+    assert (unscheduled["schedule"], unscheduled["paused"]) == ("None", True)
+    assert (scheduled["schedule"], scheduled["paused"]) == ("*/10 * * * *", False)
+
+
+def test_the_streaming_job_is_started_as_it_is_deployed_and_not_waited_out(described: dict[str, Any]) -> None:
+    start = described["dags"]["stream_guard"]["tasks"]["start"]["rendered"]
+    tell = described["dags"]["stream_guard"]["tasks"]["tell"]["rendered"]
+
+    assert start["application_id"] == "00app"
+    assert start["job_driver"] == {"sparkSubmit": {"entryPoint": "s3://a/stream.py"}}
+    assert start["config"] == {"mode": "STREAMING", "retryPolicy": {"maxFailedAttemptsPerHour": 5}}
+    assert tell["subject"] == "Started: stream_flight_events"
+    assert tell["message"].endswith("The run before it: 00last is FAILED: no broker.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,7 @@ def test_the_variable_names_everything_that_the_dags_use() -> None:
         "airflow_environment",
         "quality",
         "emr",
+        "stream",
         "warehouse",
         "containers",
         "alerts_topic_arn",
@@ -270,6 +272,56 @@ def test_tasks_evaluate_one_ruleset_with_the_role_that_is_made_for_it() -> None:
     assert gate["workers"] == 2
 
 
+def test_tasks_start_the_streaming_job_with_its_role_and_stop_nothing() -> None:
+    allowed = permissions(synthesise(), "Orchestration", "Role")
+
+    assert allowed.of_service("emr-serverless") == {
+        *("GetApplication", "GetJobRun", "ListJobRuns", "StartApplication", "StartJobRun"),
+    }
+    assert known_to_dags(synthesise())["stream"] == {
+        "request_parameter": "/refstack/dev/stream/start_job_run"
+    }
+
+
+def test_the_stream_is_guarded_by_schedule_where_there_is_a_stream() -> None:
+    options = environment(synthesise(orchestration__stream_guard_schedule="*/10 * * * *"))
+
+    assert options["AirflowConfigurationOptions"]["refstack.stream_guard_schedule"] == "*/10 * * * *"
+    with pytest.raises(SettingsError, match=r"stream_guard_schedule .* the streaming stack is off"):
+        synthesise(orchestration__stream_guard_schedule="*/10 * * * *", stacks__streaming="false")
+
+
+def length(document: Any) -> int:
+    """Characters of a policy as IAM counts them, with names of the length that CloudFormation makes up."""
+
+    def text(node: Any) -> Any:
+        if isinstance(node, dict) and len(node) == 1 and next(iter(node)).startswith(("Ref", "Fn::")):
+            return re.sub(r"<AWS::\w+>", "x" * 12, re.sub(r"<(?!AWS::)[^>]*>", "x" * 90, flat(node)))
+        if isinstance(node, dict):
+            return {key: text(value) for key, value in node.items()}
+        return [text(each) for each in node] if isinstance(node, list) else node
+
+    return len(json.dumps(text(document), separators=(",", ":")))
+
+
+def test_no_policy_of_the_role_is_longer_than_iam_takes() -> None:
+    template = synthesise().template("Orchestration")["Resources"].items()
+    managed = {
+        name: length(each["Properties"]["PolicyDocument"])
+        for name, each in template
+        if each["Type"] == "AWS::IAM::ManagedPolicy"
+    }
+    inline = [
+        length(each["Properties"]["PolicyDocument"])
+        for name, each in template
+        if each["Type"] == "AWS::IAM::Policy" and name.startswith("Role")
+    ]
+
+    assert len(managed) >= 3
+    assert {name: found for name, found in managed.items() if found > 6144} == {}
+    assert 0 < sum(inline) <= 10_240
+
+
 def test_tasks_alert_one_topic() -> None:
     allowed = permissions(synthesise(), "Orchestration", "Role")
 
@@ -289,9 +341,9 @@ def test_tasks_start_clusters_with_this_environment_s_tags_and_pass_single_roles
             f"{prefix}ResourceTag/environment": "dev",
         }
     }
-    # EMR's two, two a container, and the one that evaluates quality rules.
-    assert len(allowed.resources["iam:PassRole"]) == 7
-    assert all("Role" in each and "*" not in each for each in allowed.resources["iam:PassRole"])
+    # EMR's two, two a container, the one that evaluates quality rules, and that of the stream.
+    assert len(allowed.resources["iam:PassRole"]) == 8
+    assert all("ole" in each and "*" not in each for each in allowed.resources["iam:PassRole"])
 
 
 def test_tasks_run_sql_in_one_workgroup_and_see_their_own_statements() -> None:
