@@ -193,7 +193,16 @@ class Service:
                 "url_params": uri_params,
             }
         )
-        return {name: value for name, value in parsed.items() if value is not None}
+        members = operation.input_shape.members if operation.input_shape else {}
+        # A list that the query does not have comes out empty.
+        asked = {
+            name for name, member in members.items() if member.serialization.get("location") == "querystring"
+        }
+        return {
+            name: value
+            for name, value in parsed.items()
+            if value is not None and not (value == [] and name in asked)
+        }
 
     def handle(self, operation: OperationModel, request: Request, content_type: str | None) -> Answer | None:
         """Validate, call the registered function, serialise what it returns or raises; None if the call is

@@ -68,6 +68,7 @@ def test_an_application_is_described_as_it_was_made_and_starts_and_stops(serverl
     )["applicationId"]
     found = serverless.get_application(applicationId=identity)["application"]
     assert (found["state"], found["type"], found["maximumCapacity"]) == ("CREATED", "Spark", capacity)
+    assert identity in {each["id"] for each in serverless.list_applications()["applications"]}
     serverless.start_application(applicationId=identity)
     assert serverless.get_application(applicationId=identity)["application"]["state"] == "STARTED"
     with pytest.raises(ClientError, match="stop it"):
