@@ -5,7 +5,6 @@ The page needs no network: its charts are inline SVG, its style stands in it.
 
 from __future__ import annotations
 
-import json
 import string
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
@@ -209,9 +208,15 @@ def _stream(found: Mapping[str, Any] | None) -> str:
         ("alerts", found["alerts"], "hours in which an airport ran late"),
     ]
     verdict = "agree" if found["reconciled"] else "do not agree"
+    flights = ("scheduled", "departed", "cancelled")
     return (
         f'<div class="steps">{_steps(steps)}</div>'
-        f"<p>Stream and batch {verdict} on the day: {escape(json.dumps(found['streamed']))}.</p>"
+        f"<p>Stream and batch {verdict} on the day. The live board has {found['board_rows']:,} flights: "
+        f"{escape(', '.join(f'{count:,} {status}' for status, count in found['board'].items()))}.</p>"
+        + _table(
+            ("flights of the day", *flights),
+            ((name, *(found[name][kind] for kind in flights)) for name in ("streamed", "batch")),
+        )
         + _table(
             ("airport", "departures", "cancellations", "greatest delay, min", "worst hour's mean, min"),
             (tuple(each.values()) for each in found["airports"]),

@@ -61,6 +61,21 @@ FOUND = {
     },
     "dbt": {"models": 7, "tests": 50, "passed": 57, "failed": 0},
     "iam": {"would_deny": 3},
+    "stream": {
+        "day": "2013-07-10",
+        "produced": 1210,
+        "windows": 1000,
+        "late": 100,
+        "duplicates": 70,
+        "dead_letter": 40,
+        "alerts": 9,
+        "airports": [{"airport": "EWR", "departures": 321, "cancelled": 2, "worst": 95, "mean": 31.5}],
+        "streamed": {"scheduled": 500, "departed": 480, "cancelled": 20},
+        "batch": {"scheduled": 500, "departed": 480, "cancelled": 20},
+        "board": {"arrived": 480, "cancelled": 20},
+        "board_rows": 500,
+        "reconciled": True,
+    },
 }
 
 
@@ -73,6 +88,13 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_the_page_asks_the_network_for_nothing(page: str) -> None:
     assert not re.search(r"""(src|href)\s*=|@import|url\(|https?://""", page)
     assert "<script" not in page
+
+
+def test_the_page_shows_what_became_of_the_stream_and_the_live_board(page: str) -> None:
+    assert "Stream and batch agree on the day." in page
+    assert "The live board has 500 flights: 480 arrived, 20 cancelled." in page
+    assert "<td>streamed</td><td>500</td><td>480</td><td>20</td>" in page
+    assert "<td>EWR</td><td>321</td>" in page
 
 
 def test_the_page_shows_the_accounting_and_the_verdict(page: str) -> None:
