@@ -13,7 +13,7 @@ from local import demo, processes, runtime, summary
 from tests.e2e.three_days import FIRST, Platform
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Path]]:
     """Point the local runtime to a home and a port of its own, by name; undone at the end."""
     saved = {name: os.environ.get(name) for name in ("REFSTACK_HOME", "REFSTACK_PORT")}
