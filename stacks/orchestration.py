@@ -22,7 +22,6 @@ from stacks.constructs.data_bucket import grant_put_objects, grant_read_objects
 from stacks.constructs.late_run_alarm import late_run_alarm
 from stacks.constructs.logs import PlatformLogGroup
 from stacks.constructs.stack import PlatformStack
-from stacks.constructs.stream_application import START_REQUEST
 from stacks.constructs.task_permissions import (
     allow_clusters,
     allow_containers,
@@ -37,6 +36,7 @@ from stacks.constructs.task_permissions import (
 )
 from stacks.constructs.wheels import download
 from stacks.containers import ContainersStack
+from stacks.dag_settings import known_to_dags
 from stacks.database import AIRFLOW, DatabaseStack
 from stacks.ingestion import IngestionStack
 from stacks.lake import LakeStack
@@ -114,7 +114,18 @@ class OrchestrationStack(PlatformStack):
         self.secrets = AirflowSecrets(self, "Secrets", settings=settings, key=security.data_key)
         self.variable = self.secrets.variable(
             PROJECT,
-            self._known_to_dags(security, lake, catalog, database, warehouse, spark, containers, ingestion),
+            known_to_dags(
+                settings,
+                self.environment_name,
+                security=security,
+                lake=lake,
+                catalog=catalog,
+                database=database,
+                warehouse=warehouse,
+                spark=spark,
+                containers=containers,
+                ingestion=ingestion,
+            ),
         )
         connections = self._connections(database, warehouse)
         policies = [self._second_policy(lake, catalog, database)]
@@ -190,83 +201,6 @@ class OrchestrationStack(PlatformStack):
                 actions=["ssm:GetParameter"], resources=[spark.request_parameter.parameter_arn]
             )
         )
-
-    def _known_to_dags(
-        self,
-        security: SecurityStack,
-        lake: LakeStack,
-        catalog: CatalogStack,
-        database: DatabaseStack,
-        warehouse: WarehouseStack,
-        spark: SparkStack,
-        containers: ContainersStack,
-        ingestion: IngestionStack,
-    ) -> dict[str, object]:
-        """The DAGs' one variable: names of what they use, and their tuning."""
-        tuning = self.settings.orchestration
-        return {
-            "buckets": {
-                "raw": lake.raw.bucket_name,
-                "curated": lake.curated.bucket_name,
-                "warehouse": lake.warehouse.bucket_name,
-                "artifacts": lake.artifacts.bucket_name,
-                "logs": lake.logs.bucket_name,
-            },
-            "catalog": {
-                "raw_database": catalog.raw_database,
-                "curated_database": catalog.curated_database,
-                "workgroup": catalog.athena.name,
-            },
-            "functions": {
-                "ingest_flights": ingestion.ingest_flights.name,
-                "ingest_weather": ingestion.ingest_weather.name,
-                "ingest_snapshots": ingestion.ingest_snapshots.name,
-                "prepare_warehouse": ingestion.prepare_warehouse.name,
-            },
-            "glue": {"curate_flights": catalog.curate_job_name, "raw_crawler": catalog.crawler_name},
-            "database": {"secret_arn": database.roles.secrets[AIRFLOW].secret_arn},
-            "airflow_environment": self.environment_name,
-            "quality": {
-                "ruleset": {"curated_flights": catalog.quality_gate.ruleset_name},
-                "role_arn": catalog.quality_gate.role.role_arn,
-                "workers": self.settings.catalog.workers,
-            },
-            "emr": {
-                "request_parameter": spark.request_parameter.parameter_name,
-                "steps": {name: asset.uri for name, asset in spark.steps.items()},
-                "py_files": spark.package.uri,
-                "reference": {name: asset.uri for name, asset in spark.reference.items()},
-            },
-            "stream": {
-                "request_parameter": None if spark.stream is None else self.settings.parameter(*START_REQUEST)
-            },
-            "warehouse": {
-                "workgroup": warehouse.workgroup_name,
-                "database": warehouse.database_name,
-                "copy_role_arn": warehouse.copy_role.role_arn,
-                "unload_role_arn": warehouse.unload_role.role_arn,
-            },
-            "containers": {
-                "cluster": containers.cluster.cluster_name,
-                "subnets": containers.subnet_ids,
-                "security_groups": [containers.security_group.security_group_id],
-                "tasks": {task.name: task.definition.family for task in (containers.dbt, containers.etl)},
-                "logs": {
-                    task.name: task.log_group.log_group_name for task in (containers.dbt, containers.etl)
-                },
-            },
-            "alerts_topic_arn": security.alerts_topic.topic_arn,
-            "publication_lag_days": tuning.publication_lag_days,
-            "poll_seconds": tuning.poll_seconds,
-            "timeouts": {
-                "lambda": tuning.lambda_timeout_seconds,
-                "glue": tuning.glue_timeout_seconds,
-                "emr": tuning.emr_timeout_seconds,
-                "statement": tuning.statement_timeout_seconds,
-                "container": tuning.container_timeout_seconds,
-                "arrival": tuning.arrival_timeout_seconds,
-            },
-        }
 
     def _connections(self, database: DatabaseStack, warehouse: WarehouseStack) -> list[secretsmanager.Secret]:
         """Where things are that no AWS call tells."""
