@@ -24,7 +24,8 @@ SETTINGS = {
     "enable.idempotence": True,
     "acks": "all",
     "linger.ms": 20,
-    "compression.type": "lz4",
+    # The one codec that every client reads without another library.
+    "compression.type": "gzip",
     "queue.buffering.max.messages": 200_000,
     "delivery.timeout.ms": 120_000,
 }

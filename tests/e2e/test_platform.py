@@ -12,6 +12,7 @@ from datetime import date
 import psycopg
 import pytest
 import requests
+from kafka import KafkaConsumer
 
 from local import (
     demo,
@@ -239,6 +240,8 @@ def test_stock_clients_answer(platform: Platform) -> None:
     environment = {**os.environ, **runtime.write_endpoints()["env"]}
     cluster = platform.returned("transform.create_cluster")
     names = summary.deployment()
+    [brokers] = runtime.client("kafka").list_clusters_v2()["ClusterInfoList"]
+    [event] = runtime.client("glue").list_schemas()["Schemas"]
     asked = {
         ("emr", "list-steps", "--cluster-id", cluster): "build_facts",
         ("glue", "get-job-runs", "--job-name", names["glue"]["curate_flights"]): "SUCCEEDED",
@@ -247,6 +250,11 @@ def test_stock_clients_answer(platform: Platform) -> None:
             *("--workgroup-name", names["warehouse"]["workgroup"]),
         ): "AVAILABLE",
         ("kafka", "list-clusters-v2"): "ACTIVE",
+        ("kafka", "get-bootstrap-brokers", "--cluster-arn", brokers["ClusterArn"]): "SaslIam",
+        (
+            *("glue", "get-schema-version", "--schema-id", f"SchemaArn={event['SchemaArn']}"),
+            *("--schema-version-number", "LatestVersion=true"),
+        ): "AVAILABLE",
         ("mwaa", "get-environment", "--name", pipeline.environment_name()): "AVAILABLE",
         ("rds", "describe-db-instances"): "available",
     }
@@ -346,3 +354,18 @@ def test_a_day_on_the_stream_is_accounted_for_and_agrees_with_the_batch(platform
     assert "EventProducer" not in denials
     assert "Consumers" not in denials
     assert "PrepareDatabase" not in denials
+    assert _read_by_a_stock_client("flight-events") == sum(stream.end_offsets("flight-events").values())
+
+
+def _read_by_a_stock_client(topic: str) -> int:
+    """Records that kafka-python reads of a topic, with nothing but the address in endpoints.json."""
+    consumer = KafkaConsumer(
+        topic,
+        bootstrap_servers=runtime.write_endpoints()["kafka"]["bootstrap"],
+        auto_offset_reset="earliest",
+        consumer_timeout_ms=3000,
+    )
+    try:
+        return sum(1 for _ in consumer)
+    finally:
+        consumer.close()
