@@ -26,6 +26,7 @@ from flights.sources.airports import time_zones
 from flights.sources.period import Period
 from flights.spark.days import read_days
 from local.engines import certificates, kafka
+from local.layout import REGION
 from streaming.brokers import TLS, Brokers
 from streaming.events import PUBLISHED_AT, TICK, FlightEvent, milliseconds, schema
 from streaming.lateness import WATERMARK_DELAY
@@ -54,7 +55,7 @@ class Stream:
 
     def __init__(self, spark: SparkSession, platform: Platform, cluster: kafka.Cluster) -> None:
         self.spark, self.platform, self.cluster = spark, platform, cluster
-        self.brokers = Brokers(TLS, cluster.bootstrap(kafka.TLS), "eu-central-1")
+        self.brokers = Brokers(TLS, cluster.bootstrap(kafka.TLS), REGION)
         for key, value in SETTINGS.items():
             if key.startswith("spark.sql."):
                 spark.conf.set(key, value)

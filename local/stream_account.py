@@ -111,7 +111,7 @@ def _table(bucket: str, prefix: str) -> list[dict[str, Any]]:
     s3 = runtime.client("s3")
     tables = [
         parquet.ParquetFile(io.BytesIO(s3.get_object(Bucket=bucket, Key=key)["Body"].read())).read()
-        for key in _keys(bucket, prefix)
+        for key in summary.keys(bucket, prefix)
         if key.endswith(".parquet")
     ]
     rows: list[dict[str, Any]] = pa.concat_tables(tables).to_pylist() if tables else []
@@ -120,10 +120,5 @@ def _table(bucket: str, prefix: str) -> list[dict[str, Any]]:
 
 def _texts(bucket: str, prefix: str) -> list[str]:
     s3 = runtime.client("s3")
-    bodies = [s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in _keys(bucket, prefix)]
+    bodies = [s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in summary.keys(bucket, prefix)]
     return [line for body in bodies for line in body.decode().splitlines()]
-
-
-def _keys(bucket: str, prefix: str) -> list[str]:
-    pages = runtime.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return [one["Key"] for page in pages for one in page.get("Contents", [])]

@@ -77,7 +77,7 @@ def rejects(curated_bucket: str) -> dict[str, int]:
     """Rejected rows by reason, `duplicate` always among them."""
     reasons: Counter[str] = Counter({"duplicate": 0})
     s3 = runtime.client("s3")
-    for key in _keys(curated_bucket, "rejects/"):
+    for key in keys(curated_bucket, "rejects/"):
         if key.endswith(".parquet"):
             body = s3.get_object(Bucket=curated_bucket, Key=key)["Body"].read()
             reasons.update(parquet.read_table(io.BytesIO(body), columns=["reason"])["reason"].to_pylist())
@@ -90,7 +90,7 @@ def accounting(buckets: dict[str, str]) -> list[dict[str, Any]]:
     return [
         json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
         for bucket in (buckets["curated"], buckets["warehouse"])
-        for key in _keys(bucket, "accounting/")
+        for key in keys(bucket, "accounting/")
     ]
 
 
@@ -98,7 +98,7 @@ def quality(curated_bucket: str) -> dict[str, Any]:
     """Outcomes of all quality rules in all runs: their numbers, and each rule's own."""
     outcomes: dict[tuple[str, str, str], Counter[str]] = {}
     s3 = runtime.client("s3")
-    for key in _keys(curated_bucket, "quality/"):
+    for key in keys(curated_bucket, "quality/"):
         for line in s3.get_object(Bucket=curated_bucket, Key=key)["Body"].read().splitlines():
             result = json.loads(line)
             rule = (result["gate"], result["table"], result["rule"])
@@ -165,13 +165,14 @@ def objects(bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
         yield from page.get("Contents", [])
 
 
-def _keys(bucket: str, prefix: str) -> Iterator[str]:
+def keys(bucket: str, prefix: str) -> Iterator[str]:
+    """Their keys alone."""
     return (found["Key"] for found in objects(bucket, prefix))
 
 
 def _count(bucket: str, prefix: str, counter: Any) -> int:
     with ThreadPoolExecutor(READERS) as pool:
-        return sum(pool.map(partial(counter, runtime.client("s3"), bucket), _keys(bucket, prefix)))
+        return sum(pool.map(partial(counter, runtime.client("s3"), bucket), keys(bucket, prefix)))
 
 
 def _csv_rows(s3: Any, bucket: str, key: str) -> int:

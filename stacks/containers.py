@@ -7,11 +7,11 @@ from pathlib import Path
 from aws_cdk import ArnFormat
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
-from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from stacks.constructs.after_deploys import after_deploys
 from stacks.constructs.bundle import PACKAGE, ROOT
 from stacks.constructs.container_image import ContainerImage
 from stacks.constructs.data_bucket import grant_put_objects, grant_read_objects
@@ -89,7 +89,11 @@ class ContainersStack(PlatformStack):
         self.etl = self._etl(lake, database)
         self.event_producer = self._event_producer(lake, streaming) if streaming is not None else None
         """What replays flights onto the stream, where there is one."""
-        self._build_after_deploys()
+        after_deploys(
+            self,
+            "build the images that it names",
+            [targets.CodeBuildProject(image.project) for image in self.images.values()],
+        )
 
     def _cluster(self, network: NetworkStack) -> ecs.Cluster:
         insights = self.settings.containers.container_insights
@@ -223,20 +227,3 @@ class ContainersStack(PlatformStack):
         streaming.grant_find_brokers(task.role)
         streaming.schema.grant_read(task.role)
         return task
-
-    def _build_after_deploys(self) -> None:
-        """Start the builds when this stack has been created or updated; a rule needs no custom resource."""
-        events.Rule(
-            self,
-            "Deployed",
-            description="This stack has been deployed: build the images that it names",
-            event_pattern=events.EventPattern(
-                source=["aws.cloudformation"],
-                detail_type=["CloudFormation Stack Status Change"],
-                detail={
-                    "stack-id": [self.stack_id],
-                    "status-details": {"status": ["CREATE_COMPLETE", "UPDATE_COMPLETE"]},
-                },
-            ),
-            targets=[targets.CodeBuildProject(image.project) for image in self.images.values()],
-        )

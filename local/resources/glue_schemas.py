@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from local.resources.provisioner import Context, Created, Properties, ResourceType, call, resource_type, tags
+from local.resources.glue_jobs import retag
+from local.resources.provisioner import Context, Created, Properties, ResourceType, call, resource_type
 from local.services.clients import client
 
 
@@ -17,7 +18,7 @@ class Registry(ResourceType):
     def create(self, props: Properties, context: Context) -> Created:
         wanted = {"RegistryName": props["Name"], "Description": props.get("Description", "")}
         arn = call("glue", "create_registry", wanted)["RegistryArn"]
-        _tag(arn, {}, props)
+        retag(arn.rpartition(":")[2], props)
         return Created(arn, {"Arn": arn})
 
     def update(self, physical_id: str, old: Properties, new: Properties, context: Context) -> Created:
@@ -26,7 +27,7 @@ class Registry(ResourceType):
         client("glue").update_registry(
             RegistryId={"RegistryArn": physical_id}, Description=new.get("Description", "")
         )
-        _tag(physical_id, old, new)
+        retag(physical_id.rpartition(":")[2], new)
         return Created(physical_id, {"Arn": physical_id})
 
     def delete(self, physical_id: str, props: Properties, context: Context) -> None:
@@ -57,7 +58,7 @@ class Schema(ResourceType):
             },
         )
         arn = made["SchemaArn"]
-        _tag(arn, {}, props)
+        retag(arn.rpartition(":")[2], props)
         return Created(arn, {"Arn": arn, "InitialSchemaVersionId": made["SchemaVersionId"]})
 
     def update(self, physical_id: str, old: Properties, new: Properties, context: Context) -> Created:
@@ -66,7 +67,7 @@ class Schema(ResourceType):
         identity = {"SchemaArn": physical_id}
         change = {key: new[key] for key in ("Compatibility", "Description") if key in new}
         client("glue").update_schema(SchemaId=identity, SchemaVersionNumber={"LatestVersion": True}, **change)
-        _tag(physical_id, old, new)
+        retag(physical_id.rpartition(":")[2], new)
         first = client("glue").get_schema_version(SchemaId=identity, SchemaVersionNumber={"VersionNumber": 1})
         return Created(physical_id, {"Arn": physical_id, "InitialSchemaVersionId": first["SchemaVersionId"]})
 
@@ -107,17 +108,5 @@ class SchemaVersion(ResourceType):
         return {**found, "Schema": {"SchemaArn": found["SchemaArn"]}}
 
 
-def _tag(arn: str, old: Properties, new: Properties) -> None:
-    before, after = _map(old), _map(new)
-    if after:
-        client("glue").tag_resource(ResourceArn=arn, TagsToAdd=after)
-    if gone := sorted(before.keys() - after.keys()):
-        client("glue").untag_resource(ResourceArn=arn, TagsToRemove=gone)
-
-
 def _tags_of(arn: str) -> dict[str, str]:
     return dict(client("glue").get_tags(ResourceArn=arn)["Tags"])
-
-
-def _map(props: Properties) -> dict[str, str]:
-    return {each["Key"]: each["Value"] for each in tags(props.get("Tags", []))}

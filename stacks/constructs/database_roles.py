@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from aws_cdk import Stack
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -15,6 +14,7 @@ from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from stacks.constructs.after_deploys import after_deploys
 from stacks.constructs.dead_letter_queue import DeadLetterQueue
 from stacks.constructs.deletion import removal_policy
 from stacks.constructs.function import PlatformFunction
@@ -86,7 +86,7 @@ class DatabaseRoles(Construct):
             place=network.place(group),
         )
         allow_secrets(self.function.role, self._key, master_secret, *self.secrets.values())
-        self._run_after_deploys()
+        after_deploys(self, "make the roles that it names", [targets.LambdaFunction(self.function.function)])
 
     def _secret(self, role: str) -> secretsmanager.Secret:
         secret = secretsmanager.Secret(
@@ -108,22 +108,6 @@ class DatabaseRoles(Construct):
             reason="prepare_database puts a new value of the secret in force; it can run at any time.",
         )
         return secret
-
-    def _run_after_deploys(self) -> None:
-        events.Rule(
-            self,
-            "Deployed",
-            description="This stack has been deployed: make the roles that it names",
-            event_pattern=events.EventPattern(
-                source=["aws.cloudformation"],
-                detail_type=["CloudFormation Stack Status Change"],
-                detail={
-                    "stack-id": [Stack.of(self).stack_id],
-                    "status-details": {"status": ["CREATE_COMPLETE", "UPDATE_COMPLETE"]},
-                },
-            ),
-            targets=[targets.LambdaFunction(self.function.function)],
-        )
 
 
 def allow_secrets(role: iam.Role, key: kms.IKey, *secrets: secretsmanager.ISecret) -> None:
