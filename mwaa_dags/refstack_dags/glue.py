@@ -10,13 +10,12 @@ from airflow.providers.amazon.aws.operators.glue import (
 )
 from airflow.sdk import Context
 
+from refstack_dags.job_runs import RUN_KEY, active_run
 from refstack_dags.quality import curated_days
 from refstack_dags.settings import EvaluationLimits, Limits
 
 GATE = "curated_flights"
 """The quality gate before the load: its ruleset in the settings, and the name of its results."""
-RUN_KEY = "--run_key"
-ACTIVE = frozenset({"STARTING", "WAITING", "RUNNING"})
 
 
 class CurationOperator(GlueJobOperator):
@@ -27,25 +26,13 @@ class CurationOperator(GlueJobOperator):
     """
 
     def execute(self, context: Context) -> str:
-        left = self._left_running()
+        left = active_run(self.hook.conn, self.job_name, self.script_args[RUN_KEY])
         if left is None:
             return str(super().execute(context))
         self.log.info("An earlier try left job run %s: waiting for it", left)
         self._job_run_id = left
         self.hook.job_completion(self.job_name, left, self.verbose, self.sleep_before_return)
         return left
-
-    def _left_running(self) -> str | None:
-        """Id of the job's newest run that has this run's key and is still active."""
-        newest = self.hook.conn.get_job_runs(JobName=self.job_name)["JobRuns"]
-        ours = self.script_args[RUN_KEY]
-        active = (run["Id"] for run in newest if run["JobRunState"] in ACTIVE and _run_key(run) == ours)
-        return next(active, None)
-
-
-def _run_key(run: dict[str, Any]) -> str | None:
-    key: str | None = run.get("Arguments", {}).get(RUN_KEY)
-    return key
 
 
 def curate_flights(plan: Any, title: str, **kwargs: Any) -> CurationOperator:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import psycopg
@@ -53,13 +54,17 @@ def test_a_day_that_arrives_in_many_objects_at_once_is_run_once_though_the_sched
     assert runs.finish(run) == {f"flights_batch {LAST}": "success"}
     assert tables() == before
     assert set(runs.all("flights_batch")) == {FIRST.run_id, LAST}
-    assert curations(LAST) == ["SUCCEEDED"]
+    # The next try waits for the job run that the kill left behind; had it ended, another follows.
+    begun = curations(LAST)
+    assert {run["JobRunState"] for run in begun} == {"SUCCEEDED"}
+    assert all(first["CompletedOn"] <= second["StartedOn"] for first, second in pairwise(begun))
 
 
-def curations(run_key: str) -> list[str]:
-    """States of the Glue job runs that a DAG run has started."""
+def curations(run_key: str) -> list[dict[str, Any]]:
+    """The Glue job runs that a DAG run has started, oldest first."""
     found = runtime.client("glue").get_job_runs(JobName=summary.deployment()["glue"]["curate_flights"])
-    return [run["JobRunState"] for run in found["JobRuns"] if run["Arguments"]["--run_key"] == run_key]
+    ours = (run for run in found["JobRuns"] if run["Arguments"]["--run_key"] == run_key)
+    return sorted(ours, key=lambda run: run["StartedOn"])
 
 
 def test_a_completed_run_tells_what_it_did_in_one_line_and_is_counted(platform: Platform, runs: Runs) -> None:
@@ -163,7 +168,7 @@ def test_the_backfill_succeeds_once_the_gate_lets_it_and_beside_it_what_goes_wro
 
     assert set(ended.values()) == {"failed"}, ended
     assert runs.tasks("emr_transient", "failed-step")["terminate_cluster"] == "success"
-    assert curations("timed-out") == ["STOPPED"]
+    assert [run["JobRunState"] for run in curations("timed-out")] == ["STOPPED"]
     assert runs.finish(again, MONTH) == {"backfill again": "success", " ".join(MONTH): "success"}
     assert tables() == before
     told = dict(alerts.received())
