@@ -290,12 +290,12 @@ FACT_AIRPORT_DAILY = Table(
         Column("departures_scheduled", "int", "Flights scheduled from here.", required=True),
         Column("departures", "int", "Of these, flights that took place.", required=True),
         Column("departures_cancelled", "int", "Of these, cancelled flights.", required=True),
+        Column("departures_delayed", "int", "Of departures, those 15 or more minutes late.", required=True),
+        Column("mean_dep_delay_minutes", "double", "Mean delay of departures, early ones negative."),
+        Column("max_dep_delay_minutes", "int", "Greatest delay of departures."),
         Column(
-            "departures_delayed", "int", "Of these, flights that left 15 or more minutes late.", required=True
+            "p95_dep_delay_minutes", "double", "95th percentile of the delay of departures, interpolated."
         ),
-        Column("mean_dep_delay_minutes", "double", "Mean delay at departure, early ones negative."),
-        Column("max_dep_delay_minutes", "int", "Greatest delay at departure."),
-        Column("p95_dep_delay_minutes", "double", "95th percentile of the delay at departure, interpolated."),
         Column("arrivals_scheduled", "int", "Flights scheduled to here.", required=True),
         Column("arrivals", "int", "Of these, flights neither cancelled nor diverted.", required=True),
         Column("arrivals_cancelled", "int", "Of these, cancelled flights.", required=True),

@@ -115,16 +115,18 @@ def fact_airport_daily(flights: DataFrame) -> DataFrame:
     """The day's figures of each airport, from fact_flight's rows.
 
     Arrivals count on the flight's date, the day of its scheduled departure, so that a day's rows depend on
-    that day's flights only.
+    that day's flights only. A flight that left its gate, came back and was cancelled has a delay at departure
+    in BTS's files; it is no departure, and its delay counts nowhere.
     """
+    took_place = ~F.col("cancelled")
     departures = flights.groupBy("date_key", "flight_date", F.col("origin").alias("airport")).agg(
         F.max("origin_airport_key").alias("departing_key"),
         _count(F.lit(True)).alias("departures_scheduled"),
-        _count(~F.col("cancelled")).alias("departures"),
+        _count(took_place).alias("departures"),
         _count(F.col("cancelled")).alias("departures_cancelled"),
-        *_delays("dep", F.lit(True), "departures"),
+        *_delays("dep", took_place, "departures"),
     )
-    came = ~F.col("cancelled") & ~F.col("diverted")
+    came = took_place & ~F.col("diverted")
     arrivals = flights.groupBy("date_key", "flight_date", F.col("dest").alias("airport")).agg(
         F.max("dest_airport_key").alias("arriving_key"),
         _count(F.lit(True)).alias("arrivals_scheduled"),

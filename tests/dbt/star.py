@@ -55,7 +55,7 @@ class Flight:
 FLIGHTS = (
     Flight(DAYS[0], 1, dep_delay=14, arr_delay=14),
     Flight(DAYS[0], 2, dep_delay=15, arr_delay=15, tail="N2"),
-    Flight(DAYS[0], 3, tail=None, cancelled=True, dep_delay=None, arr_delay=None),
+    Flight(DAYS[0], 3, tail=None, cancelled=True, dep_delay=240, arr_delay=None),
     Flight(DAYS[0], 4, diverted=True, arr_delay=None, tail="N404"),
     Flight(DAYS[0], 5, origin="LGA", dest="BQN", carrier="UA", hour=23),
     Flight(DAYS[1], 1, dep_delay=-5, arr_delay=-20),
@@ -175,7 +175,7 @@ def facts(flights: Sequence[Flight], aircraft: Sequence[Row]) -> dict[str, list[
             "dest": flight.dest,
             "sched_dep_time": flight.hour * 100,
             "sched_dep_hour_utc": flight.departs,
-            "dep_time": None if flight.cancelled else flight.hour * 100,
+            "dep_time": None if flight.dep_delay is None else flight.hour * 100,
             "dep_delay_minutes": flight.dep_delay,
             "sched_arr_time": 1200,
             "arr_delay_minutes": flight.arr_delay,
@@ -208,7 +208,7 @@ insert into {table} (
 )
 select
     date_key, airport_key, flight_date, airport, sum(dep), sum(dep * flew), sum(dep * (1 - flew)),
-    sum(dep * case when dep_delay_minutes >= 15 then 1 else 0 end), sum(arr), sum(arr * came),
+    sum(dep * flew * case when dep_delay_minutes >= 15 then 1 else 0 end), sum(arr), sum(arr * came),
     sum(arr * (1 - flew)), sum(arr * (flew - came)),
     sum(arr * case when arr_delay_minutes >= 15 then 1 else 0 end){values}
 from (

@@ -414,6 +414,22 @@ def test_a_late_snapshot_changes_the_past_only_in_the_dimension(dbt, warehouse):
     assert dbt("test", "--select", present) == {present: "pass"}
 
 
+def test_an_aircraft_that_a_corrected_list_takes_back_is_ended(dbt, warehouse):
+    present = "snapshot_agrees_with_the_dimension"
+    still = "from snapshots.aircraft_snapshot where tail_number = 'N5' and dbt_valid_to is null"
+    wrong = {**star.SNAPSHOTS, date(2013, 11, 1): {**star.SNAPSHOTS[date(2013, 10, 1)], "N5": 7}}
+    for snapshots, open_rows in ((wrong, 1), (star.SNAPSHOTS, 0), (wrong, 1), (star.SNAPSHOTS, 0)):
+        with warehouse.connect("dbt-test-loader") as loader:
+            aircraft = star.registry_versions(snapshots)
+            star.load_dimensions(loader, aircraft)
+            star.load(loader, star.FLIGHTS, aircraft)
+
+        assert dbt("snapshot") == {"aircraft_snapshot": "success"}
+
+        assert dbt("test", "--select", present) == {present: "pass"}
+        assert warehouse.rows(f"select count(*) {still}") == [(open_rows,)]
+
+
 # --- what is wrong is found ---
 
 DEFECTS = {
@@ -437,7 +453,7 @@ DEFECTS = {
     "in_range_stg_flights_distance_miles__10000__1": "update core.fact_flight "
     "set distance_miles = 0 where flight_date = '2013-07-03'",
     "in_range_stg_weather_humidity_pct__100__0": "update core.dim_weather set humidity_pct = 101",
-    "a_cancelled_flight_neither_departs_nor_diverts": "update core.fact_flight "
+    "a_cancelled_flight_neither_arrives_nor_diverts": "update core.fact_flight "
     "set diverted = true where cancelled",
     "airport_daily_reconciles_with_departures_of_the_flights": "update marts.mart_airport_daily "
     "set departures_late = 0 where flight_date = '2013-07-01'",

@@ -31,6 +31,8 @@ CANCELLED = {
     "Cancelled": "1.00",
     "CancellationCode": "B",
 }
+TURNED_BACK = {"DepTime": "0915", "DepDelay": "240.00"}
+"""What BTS adds to a cancelled flight that had left its gate and came back."""
 DIVERTED = {**dict.fromkeys(("ArrTime", "ArrDelay", "AirTime"), ""), "Diverted": "1.00"}
 
 

@@ -21,7 +21,7 @@ counted as (
         {{ count_if('has_arrived') }} as arrivals,
         {{ count_if('has_arrived and is_arrival_late') }} as arrivals_late,
         {{ count_if('has_arrived and not is_arrival_late') }} as arrivals_on_time,
-        avg(dep_delay_minutes::double precision) as mean_dep_delay_minutes,
+        avg(departure_delay_minutes::double precision) as mean_dep_delay_minutes,
         avg(arr_delay_minutes::double precision) as mean_arr_delay_minutes,
         percentile_cont(0.95) within group (order by arr_delay_minutes::double precision) as p95_arr_delay_minutes
     from flights

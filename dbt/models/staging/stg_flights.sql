@@ -14,7 +14,9 @@ renamed as (
         distance_miles, loaded_at,
         not cancelled as has_departed,
         not cancelled and not diverted as has_arrived,
-        {{ is_late('dep_delay_minutes') }} as is_departure_late,
+        -- A cancelled flight has a delay at departure if it had left its gate and came back.
+        case when not cancelled then dep_delay_minutes end as departure_delay_minutes,
+        not cancelled and {{ is_late('dep_delay_minutes') }} as is_departure_late,
         {{ is_late('arr_delay_minutes') }} as is_arrival_late
     from source
 

@@ -24,7 +24,7 @@ from flights.sources.period import Period
 from flights.spark.delivery import read_delivery, run_folder
 from flights.spark.jobs import build_dimensions, build_facts, curate_flights
 from flights.tables import Table
-from tests.flights.raw_lines import CANCELLED, DIVERTED
+from tests.flights.raw_lines import CANCELLED, DIVERTED, TURNED_BACK
 from tests.flights.spark.lake import (
     JANUARY_1,
     JANUARY_2,
@@ -231,7 +231,7 @@ def test_sums_up_each_airport_s_day(spark: SparkSession, lake: Lake) -> None:
             {"DepDelay": "0.00", "ArrDelay": "-10.00"},
             {"DepDelay": "15.00", "ArrDelay": "14.00"},
             {"DepDelay": "100.00", "ArrDelay": "90.00"},
-            CANCELLED,
+            {**CANCELLED, **TURNED_BACK},
             DIVERTED,
             {"Dest": "SJU"},
             {"Origin": "IAH", "Dest": "EWR"},
