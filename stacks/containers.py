@@ -185,19 +185,14 @@ class ContainersStack(PlatformStack):
             lake.raw, task.role, "airlines/", reason="The ETL reads the last snapshot, whichever that is."
         )
         allow_secrets(task.role, self._security.data_key, database.roles.secrets[ETL])
-        for actions, resource in (
-            # The stack that has the parameter comes later; a name needs no reference, so nothing points back.
-            (
-                ["ssm:GetParameter"],
-                self.format_arn(
-                    service="ssm",
-                    resource="parameter",
-                    resource_name=source.lstrip("/"),
-                    arn_format=ArnFormat.SLASH_RESOURCE_NAME,
-                ),
-            ),
-        ):
-            task.role.add_to_policy(iam.PolicyStatement(actions=actions, resources=[resource]))
+        # The stack that has the parameter comes later; a name needs no reference, so nothing points back.
+        parameter = self.format_arn(
+            service="ssm",
+            resource="parameter",
+            resource_name=source.lstrip("/"),
+            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
+        )
+        task.role.add_to_policy(iam.PolicyStatement(actions=["ssm:GetParameter"], resources=[parameter]))
         return task
 
     def _event_producer(self, lake: LakeStack, streaming: StreamingStack) -> FargateTask:

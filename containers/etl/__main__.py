@@ -26,7 +26,7 @@ from flights.sources.settings import SettingsError
 from .extract import Extract, MissingDataError
 from .load import Loader, connect
 from .settings import EtlSettings
-from .transform import Counts, operational_flights, plausible_weather
+from .transform import Counts, named_airlines, operational_flights, plausible_weather
 
 EXPECTED = (BotoCoreError, ClientError, MissingDataError, SettingsError, SourceError, psycopg.Error)
 
@@ -39,8 +39,8 @@ def load(period: Period, settings: EtlSettings) -> dict[str, Counts]:
     with connect(settings, *extract.credentials()) as connection:
         loader = Loader(connection)
         loader.create_schema()
-        counted["airports"] = loader.merge("airports", airports)
-        counted["airlines"] = loader.merge("airlines", extract.airlines(period.end))
+        counted["airports"] = loader.merge("airports", airports, Counter())
+        counted["airlines"] = loader.merge("airlines", *named_airlines(extract.airlines(period.end)))
         for days in period.months():
             month = Period(days[0], days[-1])
             flights, rejected = operational_flights(extract.flights(month), airports)

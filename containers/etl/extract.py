@@ -83,18 +83,25 @@ class Extract:
         return pd.DataFrame(lines)
 
     def airlines(self, day: date) -> pd.DataFrame:
-        """The airlines of the last snapshot up to `day`, or of the first one. Raises MissingDataError."""
-        found = self._s3.list_objects_v2(Bucket=self._settings.raw_bucket, Prefix="airlines/")
+        """The airlines of the last snapshot up to `day`, or of the first one, as it has them.
+
+        Raises MissingDataError when there is none.
+        """
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._settings.raw_bucket, Prefix="airlines/"
+        )
         snapshots = {
             match[1]: one["Key"]
-            for one in found.get("Contents", [])
+            for page in pages
+            for one in page.get("Contents", [])
             if (match := SNAPSHOT.search(one["Key"]))
         }
         if not snapshots:
             raise MissingDataError("The lake has no list of airlines: run the DAG flights_batch first.")
         taken = max((each for each in snapshots if each <= day.isoformat()), default=min(snapshots))
         body = self._s3.get_object(Bucket=self._settings.raw_bucket, Key=snapshots[taken])["Body"].read()
-        return pd.DataFrame(csv.DictReader(gzip.decompress(body).decode().splitlines()), dtype="string")
+        with gzip.open(io.BytesIO(body), "rt", encoding="utf-8", newline="") as lines:
+            return pd.DataFrame(csv.DictReader(lines), dtype="string")
 
     def airports(self) -> pd.DataFrame:
         """The reference table of airports."""

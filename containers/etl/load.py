@@ -55,8 +55,11 @@ class Loader:
             self._lock()
             self._connection.execute(files(__package__).joinpath("schema.sql").read_bytes())
 
-    def merge(self, table: str, rows: pd.DataFrame) -> Counts:
-        """Insert new rows of a list and update the known ones; none is deleted, since flights name them."""
+    def merge(self, table: str, rows: pd.DataFrame, rejected: Counter[str]) -> Counts:
+        """Insert new rows of a list and update the known ones; none is deleted, since flights name them.
+
+        `rejected` were left out of `rows` before.
+        """
         key = KEYS[table]
         with self._connection.transaction():
             self._lock()
@@ -69,7 +72,7 @@ class Loader:
                     _name(table), sql.Identifier(key), sql.SQL(", ").join(others)
                 )
             )
-        return Counts(len(rows), done.rowcount)
+        return Counts(len(rows) + rejected.total(), done.rowcount, rejected)
 
     def replace(self, table: str, rows: pd.DataFrame, period: Period, rejected: Counter[str]) -> Counts:
         """Put `rows` in place of all rows of the period's days. `rejected` were left out of them before."""

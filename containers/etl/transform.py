@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from flights.sources.snapshots import NULL
 from flights.weather import PLAUSIBLE
 
 UNKNOWN_ORIGIN = "unknown_origin"
 """Reason to reject a flight: the list of airports has no time zone for its origin."""
+DUPLICATE = "duplicate"
+"""Reason to reject all but one of several airlines with the same code."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,17 @@ def operational_flights(flights: pd.DataFrame, airports: pd.DataFrame) -> tuple[
     kept["scheduled_departure"] = scheduled
     kept["departed_at"] = scheduled + pd.to_timedelta(kept["dep_delay_minutes"].astype("Float64"), unit="min")
     return kept, Counter({UNKNOWN_ORIGIN: int((~known).sum())}) if not known.all() else Counter()
+
+
+def named_airlines(airlines: pd.DataFrame) -> tuple[pd.DataFrame, Counter[str]]:
+    """Each carrier once, one without a name by its code; and how many rows were rejected, by reason.
+
+    Of several names the last in the order of the text is kept, one before none, as in the warehouse.
+    """
+    named = airlines.assign(name=airlines["name"].where(~airlines["name"].isin(["", NULL])))
+    once = named.sort_values(["carrier", "name"], na_position="first").drop_duplicates("carrier", keep="last")
+    rejected = Counter({DUPLICATE: repeated} if (repeated := len(named) - len(once)) else {})
+    return once.assign(name=once["name"].fillna(once["carrier"])), rejected
 
 
 def plausible_weather(weather: pd.DataFrame) -> pd.DataFrame:

@@ -184,6 +184,25 @@ def test_running_days_again_leaves_the_same_rows_and_a_correction_replaces_its_d
     assert corrected["weather"] == once["weather"]
 
 
+def test_the_last_of_many_lists_of_airlines_counts_each_carrier_once(
+    lake: Callable[..., None], database: psycopg.Connection[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake(FIRST, flight(FIRST, 1))
+    # A list a day, for longer than a page of S3's listing is.
+    for number in range(1001):
+        day = FIRST - timedelta(days=number)
+        names = "UA,of the day before\n" if number else "UA,Unité\nUA,NA\nUA,Air\nXX,NA\n"
+        boto3.client("s3").put_object(
+            Bucket="raw",
+            Key=f"airlines/snapshot={day}/airlines-{day}.csv.gz",
+            Body=gzip.compress(f"carrier,name\n{names}".encode()),
+        )
+    _, told = run(capsys, FIRST, FIRST)
+
+    assert told["rows"]["airlines"] == {"read": 4, "written": 2, "rejected": {"duplicate": 2}}
+    assert content(database)["airlines"] == [("UA", "Unité"), ("XX", "XX")]
+
+
 def test_a_range_of_many_months_is_loaded_month_by_month(
     lake: Callable[..., None], database: psycopg.Connection[Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
