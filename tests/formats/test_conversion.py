@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.orc
 import pyarrow.parquet
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from formats import with_pandas
@@ -262,7 +262,7 @@ VALUES = st.tuples(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(rows=st.lists(VALUES, min_size=1, max_size=8), way=st.sampled_from(["csv parquet", "json orc"]))
 def test_no_value_is_lost_on_the_way(
     rows: list[tuple[Any, ...]], way: str, tmp_path_factory: pytest.TempPathFactory

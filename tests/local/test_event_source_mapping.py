@@ -244,7 +244,7 @@ def test_with_provisioned_pollers_poison_is_isolated_and_told_to_the_destination
     )
     found = [each[0] for one in reading.invocations(["a", "b", "c", "d"]) for each in one["seen"]]
     messages = []
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while len(messages) < 2 and time.monotonic() < deadline:
         answer = reading.gateway.client("sqs").receive_message(QueueUrl=letters, WaitTimeSeconds=1)
         messages += [json.loads(message["Body"]) for message in answer.get("Messages", [])]

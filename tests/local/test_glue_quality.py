@@ -100,7 +100,7 @@ def run(glue: Any, rules: str, data: dict[str, Any], **members: Any) -> dict[str
         glue.create_data_quality_ruleset(Name=name, Ruleset=rules)
     wanted = {"DataSource": data, "Role": ROLE, "RulesetNames": [name], **members}
     run_id = glue.start_data_quality_ruleset_evaluation_run(**wanted)["RunId"]
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         found: dict[str, Any] = glue.get_data_quality_ruleset_evaluation_run(RunId=run_id)
         if found["Status"] in ENDED:
@@ -256,7 +256,7 @@ def test_a_run_is_cancelled_while_it_is_active(glue: Any) -> None:
     while glue.get_data_quality_ruleset_evaluation_run(RunId=run_id)["Status"] == "STARTING":
         time.sleep(0.05)
     glue.cancel_data_quality_ruleset_evaluation_run(RunId=run_id)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while (found := glue.get_data_quality_ruleset_evaluation_run(RunId=run_id))["Status"] not in ENDED:
         assert time.monotonic() < deadline, found
         time.sleep(0.05)

@@ -299,10 +299,10 @@ def test_an_iam_user_has_only_what_his_database_role_grants(endpoint, session):
 
 def test_a_temporary_password_ends_with_its_time_and_never_works_again(endpoint):
     user = "IAMR:Short-Lived"
-    first = redshift.temporary_password(endpoint.server, user, 2)
+    first = redshift.temporary_password(endpoint.server, user, 4)
     assert redshift.temporary_password(endpoint.server, user, 1) == first
     endpoint.connect(user, first).close()
-    time.sleep(2.1)
+    time.sleep(4.1)
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         endpoint.connect(user, first)
     second = redshift.temporary_password(endpoint.server, user)

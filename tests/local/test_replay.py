@@ -47,7 +47,7 @@ def replay():
     line = process.stdout.readline()
     yield re.match(r"replaying (http://127\.0\.0\.1:\d+)/PREZIP", line)[1]
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
 
 
 def get(url):
@@ -342,7 +342,7 @@ def test_it_ends_when_interrupted():
     time.sleep(0.2)
     process.send_signal(signal.SIGINT)
 
-    _, error = process.communicate(timeout=10)
+    _, error = process.communicate(timeout=60)
 
     assert process.returncode == 0
     assert error == ""

@@ -139,7 +139,7 @@ def test_two_members_share_and_a_rebalance_loses_nothing(streams: Streams, produ
     first = member("first", lambda: left.is_set() or store.holds(count)())
     second = member("second", store.holds(count))
     # Once both have read, the first one leaves: its partitions go to the second.
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while len(store.writers) < 2 and time.monotonic() < deadline:
         time.sleep(0.1)
     left.set()

@@ -4,7 +4,7 @@ import io
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flights.sources.bts import RAW_COLUMNS, MonthNotPublishedError, flights_of_month, month_url
@@ -106,7 +106,7 @@ def test_the_same_month_gives_the_same_bytes(source, month):
     assert flights_of_month(source.url, JANUARY, ORIGINS) == flights_of_month(source.url, JANUARY, ORIGINS)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(
     flights=st.lists(
         st.fixed_dictionaries(

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flights.schema import RAW_WEATHER
@@ -113,7 +113,7 @@ def test_each_airport_is_asked_once(source, answer):
     assert [line["origin"] for line in lines(raw)] == ["EWR", "JFK"]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(st.none() | st.floats(-60, 60), st.none() | st.floats(0, 400)), min_size=48, max_size=48

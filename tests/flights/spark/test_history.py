@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import date
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame, Row, SparkSession
 
@@ -54,7 +54,7 @@ def built(rows: list[Row]) -> dict[str, list[rule.Version]]:
 
 
 # Few examples, each of thirty carriers: what is costly is a Spark job, not a row.
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5)
 @given(lists=SNAPSHOTS, data=st.data())
 def test_parts_of_the_snapshots_in_any_order_give_what_the_rule_gives(
     spark: SparkSession, lists: Lists, data: st.DataObject

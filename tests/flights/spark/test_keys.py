@@ -24,7 +24,7 @@ ROW = st.tuples(
 )
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3, suppress_health_check=list(HealthCheck))
 @given(rows=st.lists(ROW, min_size=50, max_size=100))
 def test_spark_and_python_give_the_same_keys(
     spark: SparkSession, rows: list[tuple[str | None, int | None, date | None, datetime | None]]

@@ -62,7 +62,7 @@ def test_every_rule_is_stated_for_spark() -> None:
     assert list(VIOLATIONS) == [rule.reason for rule in RULES]
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, suppress_health_check=list(HealthCheck))
 @given(changes=st.lists(CHANGES, min_size=60, max_size=200))
 def test_spark_and_python_reject_the_same_lines_for_the_same_reasons(
     spark: SparkSession, changes: list[dict[str, str]]
@@ -83,7 +83,7 @@ def test_spark_and_python_reject_the_same_lines_for_the_same_reasons(
     }
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3, suppress_health_check=list(HealthCheck))
 @given(
     changes=st.lists(
         st.fixed_dictionaries(
