@@ -7,7 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.constructs.data_bucket import DataBucket
+from stacks.constructs.data_bucket import DataBucket, allow_access_logs
 from stacks.constructs.stack import PlatformStack
 from stacks.nag import acknowledge_wildcard
 from stacks.security import SecurityStack
@@ -43,6 +43,7 @@ class LakeStack(PlatformStack):
                 s3.LifecycleRule(id="old-logs", expiration=Duration.days(lake.logs_after_days)),
             ],
         )
+        allow_access_logs(self.logs)
         self.raw = DataBucket(
             self,
             "Raw",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from aws_cdk import Fn, Tags
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stacks.constructs.function import Place
 from stacks.constructs.logs import PlatformLogGroup
 from stacks.constructs.stack import PlatformStack
+from stacks.constructs.trust import on_our_behalf
 from stacks.nag import acknowledge
 from stacks.security import SecurityStack
 from stacks.settings import Settings
@@ -119,7 +121,13 @@ class NetworkStack(PlatformStack):
             )
             return
         group = PlatformLogGroup(self, "FlowLogGroup", settings=self.settings, key=security.logs_key)
-        self.vpc.add_flow_log("FlowLog", destination=ec2.FlowLogDestination.to_cloud_watch_logs(group))
+        role = iam.Role(
+            self,
+            "FlowLogRole",
+            assumed_by=on_our_behalf("vpc-flow-logs", arn_service="ec2", resource="vpc-flow-log/*"),
+            description="The VPC's flow logs",
+        )
+        self.vpc.add_flow_log("FlowLog", destination=ec2.FlowLogDestination.to_cloud_watch_logs(group, role))
 
 
 def _harden_nat_instance(instance: ec2.Instance) -> None:

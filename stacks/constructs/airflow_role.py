@@ -14,6 +14,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from stacks.constructs.trust import on_our_behalf
 from stacks.nag import acknowledge_wildcard
 
 
@@ -36,7 +37,10 @@ def airflow_role(
         "Role",
         role_name=name,
         assumed_by=iam.CompositePrincipal(
-            iam.ServicePrincipal("airflow-env.amazonaws.com"), iam.ServicePrincipal("airflow.amazonaws.com")
+            *(
+                on_our_behalf(service, arn_service="airflow", resource=f"environment/{environment_name}")
+                for service in ("airflow-env", "airflow")
+            )
         ),
         description="Airflow and its tasks",
     )

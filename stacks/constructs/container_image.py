@@ -16,6 +16,7 @@ from constructs import Construct
 from stacks.constructs.bundle import image_zip
 from stacks.constructs.deletion import removal_policy
 from stacks.constructs.logs import PlatformLogGroup
+from stacks.constructs.trust import on_our_behalf
 from stacks.nag import acknowledge_wildcard
 from stacks.settings import Settings
 
@@ -81,17 +82,18 @@ class ContainerImage(Construct):
         self, settings: Settings, name: str, data_key: kms.IKey, logs_key: kms.IKey
     ) -> codebuild.Project:
         log_group = PlatformLogGroup(self, "Log", settings=settings, key=logs_key)
+        project_name = settings.physical_name(name, "image")
         role = iam.Role(
             self,
             "Role",
-            assumed_by=iam.ServicePrincipal("codebuild.amazonaws.com"),
+            assumed_by=on_our_behalf("codebuild", resource=f"project/{project_name}"),
             description=f"Builds and pushes the image {name}",
         )
         self._allow_build(role, log_group)
         return codebuild.Project(
             self,
             "Project",
-            project_name=settings.physical_name(name, "image"),
+            project_name=project_name,
             description=f"Builds the image {name} from its staged folder, unless its tag is there already",
             source=codebuild.Source.s3(bucket=self._context.bucket, path=self._context.s3_object_key),
             environment=codebuild.BuildEnvironment(

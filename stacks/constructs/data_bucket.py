@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import Duration
+from aws_cdk import Aws, Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -13,6 +13,9 @@ from constructs import Construct
 from stacks.constructs.deletion import removal_policy
 from stacks.nag import acknowledge_wildcard
 from stacks.settings import Settings
+
+ACCESS_LOGS = "access"
+"""Prefix of the buckets' access logs in the bucket of logs."""
 
 
 class DataBucket(s3.Bucket):
@@ -43,8 +46,6 @@ class DataBucket(s3.Bucket):
             enforce_ssl=True,
             minimum_tls_version=1.2,
             versioned=True,
-            server_access_logs_bucket=access_logs,
-            server_access_logs_prefix=None if access_logs is None else f"access/{construct_id.lower()}/",
             removal_policy=removal_policy(settings),
             lifecycle_rules=[
                 s3.LifecycleRule(
@@ -56,10 +57,16 @@ class DataBucket(s3.Bucket):
                 *lifecycle_rules,
             ],
         )
+        resource = self.node.default_child
+        assert isinstance(resource, s3.CfnBucket)
+        if access_logs is not None:
+            # The construct's own switch lets S3 write for any account, where the two are in different stacks.
+            resource.logging_configuration = s3.CfnBucket.LoggingConfigurationProperty(
+                destination_bucket_name=access_logs.bucket_name,
+                log_file_prefix=f"{ACCESS_LOGS}/{construct_id.lower()}/",
+            )
         if key is not None:
             # The construct's own switch is a custom resource with a Lambda function; the property is S3's.
-            resource = self.node.default_child
-            assert isinstance(resource, s3.CfnBucket)
             resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
                 event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(
                     event_bridge_enabled=True
@@ -67,6 +74,19 @@ class DataBucket(s3.Bucket):
             )
         self.data_key = key
         """The KMS key that encrypts the objects; None for S3's own."""
+
+
+def allow_access_logs(bucket: DataBucket) -> None:
+    """Let S3 write the access logs of this account's buckets into `bucket`."""
+    bucket.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="AccessLogsOfThisAccount",
+            principals=[iam.ServicePrincipal("logging.s3.amazonaws.com")],
+            actions=["s3:PutObject"],
+            resources=[bucket.arn_for_objects(f"{ACCESS_LOGS}/*")],
+            conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+        )
+    )
 
 
 def grant_read_objects(bucket: DataBucket, role: iam.Role, *prefixes: str, reason: str) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from stacks.constructs.trust import on_our_behalf
 from stacks.nag import acknowledge
 
 
@@ -25,15 +25,7 @@ def service_role(scope: Construct, *, nodes: iam.Role, disk_key: kms.IKey) -> ia
     role = iam.Role(
         scope,
         "ServiceRole",
-        assumed_by=iam.ServicePrincipal(
-            "elasticmapreduce.amazonaws.com",
-            conditions={
-                "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
-                "ArnLike": {
-                    "aws:SourceArn": f"arn:{Aws.PARTITION}:elasticmapreduce:{Aws.REGION}:{Aws.ACCOUNT_ID}:*"
-                },
-            },
-        ),
+        assumed_by=on_our_behalf("elasticmapreduce", resource="*"),
         description="EMR, to start and end the instances of its clusters",
         managed_policies=[
             iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AmazonEMRServicePolicy_v2")

@@ -12,6 +12,7 @@ from constructs import Construct
 
 from stacks.constructs.container_image import ContainerImage
 from stacks.constructs.logs import PlatformLogGroup
+from stacks.constructs.trust import on_our_behalf
 from stacks.nag import acknowledge, acknowledge_wildcard
 from stacks.settings import Settings
 
@@ -47,12 +48,18 @@ class FargateTask(Construct):
         self.log_group = PlatformLogGroup(
             self, "Log", settings=settings, key=logs_key, name=settings.parameter("containers", name)
         )
-        tasks = iam.ServicePrincipal("ecs-tasks.amazonaws.com")
         self.role = iam.Role(
-            self, "Role", role_name=role_name, assumed_by=tasks, description=f"The container {name}"
+            self,
+            "Role",
+            role_name=role_name,
+            assumed_by=on_our_behalf("ecs-tasks", arn_service="ecs", resource="*"),
+            description=f"The container {name}",
         )
         self.execution_role = iam.Role(
-            self, "ExecutionRole", assumed_by=tasks, description=f"ECS starts the container {name}"
+            self,
+            "ExecutionRole",
+            assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
+            description=f"ECS starts the container {name}",
         )
         self.definition = ecs.FargateTaskDefinition(
             self,

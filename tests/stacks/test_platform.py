@@ -191,3 +191,45 @@ def test_the_same_settings_give_the_same_bytes() -> None:
     for stack in first.stacks:
         name = f"{stack}.template.json"
         assert (first.path / name).read_bytes() == (second.path / name).read_bytes()
+
+
+def test_services_act_for_this_account_where_they_say_whom_they_act_for(assembly: Assembly) -> None:
+    """Those whose documentation promises it: a request without it would be refused."""
+    asked = {"airflow", "airflow-env", "codebuild", "elasticmapreduce", "emr-serverless", "vpc-flow-logs"}
+    statements = [
+        (name, statement)
+        for name, role in of_type(assembly, "AWS::IAM::Role").items()
+        for statement in role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        if str(statement["Principal"]["Service"]).removesuffix(".amazonaws.com") in asked
+    ]
+
+    assert bool(statements) == (set(assembly.stacks) == ALL)
+    assert not [name for name, statement in statements if "aws:SourceAccount" not in str(statement)]
+
+
+def test_s3_writes_access_logs_for_buckets_of_this_account_only(assembly: Assembly) -> None:
+    writers = [
+        statement
+        for policy in of_type(assembly, "AWS::S3::BucketPolicy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Principal"] == {"Service": "logging.s3.amazonaws.com"}
+    ]
+    prefixes = {
+        bucket["Properties"]["LoggingConfiguration"]["LogFilePrefix"]
+        for name, bucket in of_type(assembly, "AWS::S3::Bucket").items()
+        if "Logs" not in name
+    }
+
+    assert [each["Condition"] for each in writers] == [
+        {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    ]
+    assert all(prefix.startswith("access/") for prefix in prefixes)
+
+
+def test_whatever_fails_rings_an_alarm_on_the_alerts_topic(assembly: Assembly) -> None:
+    alarms = of_type(assembly, "AWS::CloudWatch::Alarm").values()
+    watched = {str(each["Properties"]["Dimensions"]) for each in alarms}
+    queues = [name.split("/")[1] for name in of_type(assembly, "AWS::SQS::Queue")]
+
+    assert all("Alerts" in str(each["Properties"]["AlarmActions"]) for each in alarms)
+    assert not [queue for queue in queues if not any(queue in each for each in watched)]
