@@ -16,6 +16,7 @@ from stacks.constructs.bundle import PACKAGE, ROOT
 from stacks.constructs.container_image import ContainerImage
 from stacks.constructs.data_bucket import grant_put_objects, grant_read_objects
 from stacks.constructs.database_roles import allow_secrets
+from stacks.constructs.dead_letter_queue import DeadLetterQueue
 from stacks.constructs.fargate_task import FargateTask
 from stacks.constructs.stack import PlatformStack
 from stacks.database import ETL, DatabaseStack
@@ -89,10 +90,29 @@ class ContainersStack(PlatformStack):
         self.etl = self._etl(lake, database)
         self.event_producer = self._event_producer(lake, streaming) if streaming is not None else None
         """What replays flights onto the stream, where there is one."""
+        self._build_images()
+
+    def _build_images(self) -> None:
+        """Build after each deploy; what could not be started, and what failed, ends in a queue."""
+        not_built = DeadLetterQueue(
+            self,
+            "NotBuilt",
+            alerts_topic=self._security.alerts_topic,
+            holds="builds of images that failed or could not be started",
+        )
+        projects = [image.project for image in self.images.values()]
         after_deploys(
             self,
             "build the images that it names",
-            [targets.CodeBuildProject(image.project) for image in self.images.values()],
+            [targets.CodeBuildProject(project, dead_letter_queue=not_built) for project in projects],
+        )
+        not_built.keep_events(
+            source="aws.codebuild",
+            detail_type="CodeBuild Build State Change",
+            detail={
+                "build-status": ["FAILED", "FAULT", "STOPPED", "TIMED_OUT"],
+                "project-name": [project.project_name for project in projects],
+            },
         )
 
     def _cluster(self, network: NetworkStack) -> ecs.Cluster:

@@ -8,6 +8,7 @@ from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from stacks.constructs.alarms import PERIOD, alert_when
 from stacks.constructs.database_roles import DatabaseRoles
 from stacks.constructs.deletion import removal_policy
 from stacks.constructs.logs import PlatformLogGroup
@@ -19,6 +20,9 @@ from stacks.settings import PROJECT, Settings
 
 ETL, FLIGHT_BOARD, AIRFLOW = "etl", "flight_board", "airflow"
 """Database roles, as operational_store.roles makes them."""
+LEAST_FREE = 0.05
+"""Share of the first storage that is to be free; RDS lets it grow from a tenth of what there is on."""
+BUSY_PERCENT = 90
 
 
 class DatabaseStack(PlatformStack):
@@ -109,6 +113,7 @@ class DatabaseStack(PlatformStack):
             roles=(ETL, FLIGHT_BOARD, AIRFLOW),
         )
         """The jobs' own roles, with a secret each."""
+        self._alert_before_it_stands_still(security)
         self._acknowledge_small_sizes()
 
     @property
@@ -122,6 +127,27 @@ class DatabaseStack(PlatformStack):
     def port(self) -> ec2.Port:
         """The instance's TCP port, for the rules that its clients write."""
         return ec2.Port.tcp(self.settings.database.port)
+
+    def _alert_before_it_stands_still(self, security: SecurityStack) -> None:
+        left_gb = round(self.settings.database.storage_gb * LEAST_FREE)
+        alert_when(
+            self,
+            "StorageLow",
+            self.instance.metric_free_storage_space(period=PERIOD, statistic="Minimum"),
+            says=f"PostgreSQL has {left_gb} GB left: storage has grown to max_storage_gb, or not fast enough",
+            topic=security.alerts_topic,
+            threshold=left_gb * 1024**3,
+            low=True,
+        )
+        alert_when(
+            self,
+            "CpuBusy",
+            self.instance.metric_cpu_utilization(period=PERIOD),
+            says=f"PostgreSQL has used {BUSY_PERCENT} % of its CPU for half an hour: look for a statement",
+            topic=security.alerts_topic,
+            threshold=BUSY_PERCENT,
+            lasting=Duration.minutes(30),
+        )
 
     def _acknowledge_small_sizes(self) -> None:
         if not self.settings.database.multi_az:

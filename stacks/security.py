@@ -33,11 +33,8 @@ class SecurityStack(PlatformStack):
         _allow_log_groups(self.data_key, "airflow-*")
         self.data_key.add_to_resource_policy(
             iam.PolicyStatement(
-                sid="ServicesThatPublishAndDeliver",
-                principals=[
-                    iam.ServicePrincipal("cloudwatch.amazonaws.com"),
-                    iam.ServicePrincipal("events.amazonaws.com"),
-                ],
+                sid="AlarmsOfThisAccount",
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
                 actions=["kms:Decrypt", "kms:GenerateDataKey"],
                 resources=["*"],
                 conditions=SAME_ACCOUNT,
@@ -69,14 +66,18 @@ class SecurityStack(PlatformStack):
         )
 
     def _alerts_topic(self) -> sns.Topic:
+        """The topic that alarms and jobs publish to.
+
+        Rules do not: for EventBridge neither the topic nor its key may ask whose rule it is, so either every
+        account's could publish, or none. A rule puts its event into a queue with an alarm instead:
+        constructs/dead_letter_queue.py.
+        https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
+        """
         topic = sns.Topic(self, "Alerts", master_key=self.data_key, enforce_ssl=True)
         topic.add_to_resource_policy(
             iam.PolicyStatement(
-                sid="ServicesOfThisAccount",
-                principals=[
-                    iam.ServicePrincipal("cloudwatch.amazonaws.com"),
-                    iam.ServicePrincipal("events.amazonaws.com"),
-                ],
+                sid="AlarmsOfThisAccount",
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
                 actions=["sns:Publish"],
                 resources=[topic.topic_arn],
                 conditions=SAME_ACCOUNT,

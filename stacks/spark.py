@@ -83,7 +83,13 @@ class SparkStack(PlatformStack):
         )
         self.stream = (
             StreamApplication(
-                self, "Stream", settings=settings, network=network, lake=lake, streaming=streaming
+                self,
+                "Stream",
+                settings=settings,
+                network=network,
+                lake=lake,
+                streaming=streaming,
+                security=security,
             )
             if streaming is not None
             else None

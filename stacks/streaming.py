@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from aws_cdk import Fn, Token
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_msk as msk
 from constructs import Construct
 
+from stacks.constructs.alarms import PERIOD, alert_when
 from stacks.constructs.bundle import ROOT
 from stacks.constructs.deletion import removal_policy
 from stacks.constructs.event_schema import EventSchema
@@ -18,6 +20,8 @@ from stacks.security import SecurityStack
 from stacks.settings import Settings
 
 IAM_PORT = 9098
+DISK_PERCENT = 85
+"""Use of a broker's disk from which on MSK advises to act."""
 EVENTS, DEAD_LETTERS, ALERTS = "flight-events", "flight-events-dead-letter", "flight-alerts"
 """Topics: what flights do; what could not be read of it, with the reason; airports that run late."""
 
@@ -221,7 +225,26 @@ class StreamingStack(PlatformStack):
             ),
         )
         cluster.apply_removal_policy(removal_policy(self.settings))
+        self._alert_before_disks_are_full(cluster, security)
         return cluster
+
+    def _alert_before_disks_are_full(self, cluster: msk.CfnCluster, security: SecurityStack) -> None:
+        """An alarm for each broker: one with a full disk stops, and storage does not grow by itself."""
+        for broker in range(1, round(cluster.number_of_broker_nodes) + 1):
+            alert_when(
+                self,
+                f"Broker{broker}Disk",
+                cloudwatch.Metric(
+                    namespace="AWS/Kafka",
+                    metric_name="KafkaDataLogsDiskUsed",
+                    dimensions_map={"Cluster Name": self.cluster_name, "Broker ID": str(broker)},
+                    period=PERIOD,
+                    statistic="Maximum",
+                ),
+                says=f"Broker {broker} has used {DISK_PERCENT} % of its disk: raise volume_gb or keep less",
+                topic=security.alerts_topic,
+                threshold=DISK_PERCENT,
+            )
 
     def _configuration(self) -> msk.CfnConfiguration:
         streaming = self.settings.streaming

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from aws_cdk import Duration
-from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
+
+from stacks.constructs.alarms import PERIOD, alert_when
+from stacks.nag import acknowledge
 
 
 class DeadLetterQueue(sqs.Queue):
@@ -23,16 +29,22 @@ class DeadLetterQueue(sqs.Queue):
             enforce_ssl=True,
             retention_period=Duration.days(14),
         )
-        alarm = cloudwatch.Alarm(
+        alert_when(
             self,
             "NotEmpty",
-            alarm_description=f"The dead-letter queue holds {holds}",
-            metric=self.metric_approximate_number_of_messages_visible(
-                period=Duration.minutes(5), statistic="Maximum"
-            ),
+            self.metric_approximate_number_of_messages_visible(period=PERIOD, statistic="Maximum"),
+            says=f"The dead-letter queue holds {holds}",
+            topic=alerts_topic,
             threshold=1,
-            evaluation_periods=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
-        alarm.add_alarm_action(actions.SnsAction(alerts_topic))
+
+    def keep_events(self, *, source: str, detail_type: str, detail: Mapping[str, Any]) -> None:
+        """Put the account's events of this kind, those with this `detail`, into the queue."""
+        events.Rule(
+            self,
+            "Events",
+            description=f"{detail_type}: what went wrong",
+            event_pattern=events.EventPattern(source=[source], detail_type=[detail_type], detail=detail),
+            targets=[targets.SqsQueue(self)],
+        )
+        acknowledge(self, "SQS3", reason="It is the dead-letter queue itself, of what happens elsewhere.")

@@ -14,9 +14,11 @@ from constructs import Construct
 from stacks.catalog import STREAM
 from stacks.constructs.bundle import ROOT, package_zip
 from stacks.constructs.data_bucket import grant_put_objects, grant_read_write_objects
+from stacks.constructs.dead_letter_queue import DeadLetterQueue
 from stacks.constructs.job_assets import JobAsset
 from stacks.lake import LakeStack
 from stacks.network import NetworkStack
+from stacks.security import SecurityStack
 from stacks.settings import Settings
 from stacks.streaming import ALERTS, DEAD_LETTERS, EVENTS, StreamingStack
 
@@ -50,6 +52,7 @@ class StreamApplication(Construct):
         network: NetworkStack,
         lake: LakeStack,
         streaming: StreamingStack,
+        security: SecurityStack,
     ) -> None:
         super().__init__(scope, construct_id)
         self.role = self._role(settings, lake, streaming)
@@ -105,6 +108,19 @@ class StreamApplication(Construct):
             string_value=Stack.of(self).to_json_string(request),
         )
 
+        self._alert_when_it_fails(security)
+
+    def _alert_when_it_fails(self, security: SecurityStack) -> None:
+        """EMR Serverless tries a failed run again by itself; this is about one that it gave up."""
+        failed = DeadLetterQueue(
+            self, "Failed", alerts_topic=security.alerts_topic, holds="runs of the streaming job that failed"
+        )
+        failed.keep_events(
+            source="aws.emr-serverless",
+            detail_type="EMR Serverless Job Run State Change",
+            detail={"applicationId": [self.application.attr_application_id], "state": ["FAILED"]},
+        )
+
     def _role(self, settings: Settings, lake: LakeStack, streaming: StreamingStack) -> iam.Role:
         role = iam.Role(
             self,
@@ -136,6 +152,10 @@ class StreamApplication(Construct):
         """Body of StartJobRun, as boto3 takes it."""
         properties = {
             "spark.sql.shuffle.partitions": str(settings.spark.stream_vcpu),
+            # As many workers as the application's capacity takes, the driver being one: EMR Serverless would
+            # ask for three executors, and for more as the load grows.
+            "spark.dynamicAllocation.enabled": "false",
+            "spark.executor.instances": str(settings.spark.stream_vcpu - 1),
             "spark.executor.cores": "1",
             "spark.executor.memory": "2g",
             "spark.driver.cores": "1",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from stacks.constructs.alarms import PERIOD, alert_when
 from stacks.constructs.database_roles import allow_secrets
 from stacks.constructs.dead_letter_queue import DeadLetterQueue
 from stacks.constructs.deletion import removal_policy
@@ -25,6 +25,8 @@ from stacks.streaming import ALERTS, EVENTS, StreamingStack
 BATCH, WINDOW_SECONDS = 500, 1
 """Most records of a batch, and how long it is gathered."""
 BLOCKED_AFTER = Duration.minutes(15)
+BEHIND = 10 * BATCH
+"""Records that a group may be behind for a while."""
 
 
 class StreamConsumers(Construct):
@@ -32,8 +34,9 @@ class StreamConsumers(Construct):
 
     Both sort out by themselves what they cannot read. What fails besides is the store or AWS, so a failed
     batch is retried until it succeeds or Kafka deletes it: no destination takes it away after some attempts.
-    An alarm tells when that goes on. The finer controls of Lambda's Kafka sources (retries, halving, partial
-    responses, decoding by the registry) come with provisioned pollers only, which bill around the clock.
+    One alarm tells when that goes on, another when a topic is read too slowly or not at all. The finer
+    controls of Lambda's Kafka sources (retries, halving, partial responses, decoding by the registry) come
+    with provisioned pollers only, which bill around the clock.
     """
 
     def __init__(
@@ -157,17 +160,15 @@ class StreamConsumers(Construct):
         function.role.add_to_policy(
             iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[self.dead_letters.queue_arn])
         )
-        alarm = cloudwatch.Alarm(
+        alert_when(
             self,
             f"{function.node.id}Blocked",
-            alarm_description=f"{name} has failed for a while: its topic is not read on",
-            metric=function.function.metric_errors(period=Duration.minutes(5)),
+            function.function.metric_errors(period=PERIOD),
+            says=f"{name} has failed for a while: its topic is not read on",
+            topic=self._security.alerts_topic,
             threshold=1,
-            evaluation_periods=round(BLOCKED_AFTER.to_minutes() / 5),
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            lasting=BLOCKED_AFTER,
         )
-        alarm.add_alarm_action(actions.SnsAction(self._security.alerts_topic))
         return function
 
     def _map(self, function: PlatformFunction, topic: str) -> None:
@@ -188,6 +189,25 @@ class StreamConsumers(Construct):
                     consumer_group_id=group
                 )
             ),
+        )
+        alert_when(
+            self,
+            f"{function.node.id}Behind",
+            cloudwatch.Metric(
+                namespace="AWS/Kafka",
+                metric_name="SumOffsetLag",
+                dimensions_map={
+                    "Cluster Name": self._streaming.cluster_name,
+                    "Consumer Group": group,
+                    "Topic": topic,
+                },
+                period=PERIOD,
+                statistic="Maximum",
+            ),
+            says=f"{function.purpose} is {BEHIND} records of {topic} behind: its mapping may have stopped",
+            topic=self._security.alerts_topic,
+            threshold=BEHIND,
+            lasting=BLOCKED_AFTER,
         )
         # Lambda tries the function's rights when the mapping is made.
         mapping.node.add_dependency(function.role)

@@ -37,6 +37,14 @@ def project(name: str) -> dict[str, Any]:
     return dict(wanted)
 
 
+def rule_on(source: str) -> dict[str, Any]:
+    rules = synthesise().resources("AWS::Events::Rule", stack="Containers").values()
+    [wanted] = [
+        each["Properties"] for each in rules if each["Properties"]["EventPattern"]["source"] == [source]
+    ]
+    return dict(wanted)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_task_runs_the_image_whose_tag_is_the_hash_of_its_context(name: str) -> None:
     [container] = definition(name)["ContainerDefinitions"]
@@ -84,7 +92,7 @@ def test_images_are_scanned_immutable_encrypted_and_expire() -> None:
 
 
 def test_builds_start_when_this_stack_is_deployed_and_skip_an_image_that_is_there() -> None:
-    rule = synthesise().only("AWS::Events::Rule", stack="Containers")
+    rule = rule_on("aws.cloudformation")
     detail = rule["EventPattern"]["detail"]
     [command] = json.loads(project("dbt")["Source"]["BuildSpec"])["phases"]["build"]["commands"]
 
@@ -94,6 +102,19 @@ def test_builds_start_when_this_stack_is_deployed_and_skip_an_image_that_is_ther
     assert len(rule["Targets"]) == len(NAMES)
     assert "describe-images" in command
     assert not synthesise().resources("AWS::Lambda::Function", stack="Containers")
+
+
+def test_a_build_that_fails_or_cannot_be_started_rings_an_alarm() -> None:
+    [queue] = synthesise().resources("AWS::SQS::Queue", stack="Containers")
+    arn = {"Fn::GetAtt": [queue.split("/")[1], "Arn"]}
+    failed = rule_on("aws.codebuild")
+
+    assert [each["DeadLetterConfig"] for each in rule_on("aws.cloudformation")["Targets"]] == [
+        {"Arn": arn}
+    ] * len(NAMES)
+    assert [each["Arn"] for each in failed["Targets"]] == [arn]
+    assert failed["EventPattern"]["detail"]["build-status"] == ["FAILED", "FAULT", "STOPPED", "TIMED_OUT"]
+    assert len(failed["EventPattern"]["detail"]["project-name"]) == len(NAMES)
 
 
 def test_a_build_reads_its_context_and_pushes_to_its_repository() -> None:

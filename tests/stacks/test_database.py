@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from operational_store import roles
 from stacks import database
 from tests.stacks.assembly import synthesise_core
 from tests.stacks.permissions import flat, permissions
 
 INSTANCE = "AWS::RDS::DBInstance"
+
+
+def alarms(environment: str = "dev") -> dict[str, dict[str, Any]]:
+    """The stack's alarms by their metrics."""
+    found = synthesise_core(environment).resources("AWS::CloudWatch::Alarm", stack="Database").values()
+    return {each["Properties"]["MetricName"]: each["Properties"] for each in found}
 
 
 def test_it_is_private_and_encrypted_with_our_key() -> None:
@@ -115,7 +123,15 @@ def test_the_roles_are_made_after_each_deploy_by_the_only_function_that_reads_th
 
 
 def test_what_cannot_be_prepared_rings_an_alarm() -> None:
-    alarm = synthesise_core().only("AWS::CloudWatch::Alarm", stack="Database")
+    alarm = alarms()["ApproximateNumberOfMessagesVisible"]
 
-    assert alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
+    assert "RolesNotPrepared" in str(alarm["Dimensions"])
     assert "Alerts" in str(alarm["AlarmActions"])
+
+
+def test_storage_that_runs_out_and_a_busy_cpu_ring_alarms() -> None:
+    found = alarms("prod")
+    low, busy = found["FreeStorageSpace"], found["CPUUtilization"]
+
+    assert (low["ComparisonOperator"], low["Threshold"]) == ("LessThanOrEqualToThreshold", 5 * 1024**3)
+    assert (busy["Threshold"], busy["EvaluationPeriods"] * busy["Period"]) == (90, 30 * 60)

@@ -15,7 +15,7 @@ from stacks import nag
 from stacks.platform import new_app
 from tests.stacks.assembly import synthesise
 
-MOST = {"dev": 101, "stage": 99, "prod": 96, "localstack": 4}
+MOST = {"dev": 103, "stage": 101, "prod": 98, "localstack": 4}
 """Acknowledgements an environment may have: lower a number when it falls; only a new stack raises one."""
 
 

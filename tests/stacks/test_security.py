@@ -22,6 +22,9 @@ def test_key_policies_let_services_in_for_this_account_only() -> None:
     statements = [s for key in keys for s in key["Properties"]["KeyPolicy"]["Statement"]]
     of_services = [s for s in statements if "Service" in s["Principal"]]
 
+    # None for EventBridge, whose requests do not say on whose behalf they are made.
+    services = {str(s["Principal"]["Service"]) for s in of_services if "Fn::Join" not in str(s["Principal"])}
+    assert services == {"cloudwatch.amazonaws.com"}
     assert len(of_services) == 3
     for statement in of_services:
         assert "AWS::AccountId" in json.dumps(statement["Condition"]), statement["Sid"]
@@ -42,9 +45,8 @@ def test_alerts_are_encrypted_and_take_tls_only() -> None:
     denied = [statement for statement in policy if statement["Effect"] == "Deny"]
     assert denied[0]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     allowed = [statement for statement in policy if statement["Effect"] == "Allow"]
-    assert [statement["Principal"]["Service"] for statement in allowed] == [
-        ["cloudwatch.amazonaws.com", "events.amazonaws.com"]
-    ]
+    assert [statement["Principal"]["Service"] for statement in allowed] == ["cloudwatch.amazonaws.com"]
+    assert "AWS::AccountId" in str(allowed[0]["Condition"])
 
 
 def test_without_mfa_members_can_only_set_up_mfa() -> None:

@@ -45,6 +45,29 @@ def test_the_streaming_job_s_request_is_one_that_emr_serverless_takes() -> None:
     assert dict(zip(arguments[::2], arguments[1::2], strict=True))["--topic"] == "flight-events"
 
 
+def test_the_streaming_job_s_workers_fill_the_application_and_no_more() -> None:
+    application = synthesise().only("AWS::EMRServerless::Application", stack="Spark")
+    asked = request(name="/refstack/{}/stream/start_job_run")["jobDriver"]["sparkSubmit"]
+    settings = dict(
+        setting.split("=", 1) for setting in asked["sparkSubmitParameters"].split() if setting[:6] == "spark."
+    )
+    workers = 1 + int(settings["spark.executor.instances"])
+
+    assert application["MaximumCapacity"]["Cpu"] == f"{workers} vCPU"
+    assert settings["spark.dynamicAllocation.enabled"] == "false"
+    assert {settings["spark.driver.cores"], settings["spark.executor.cores"]} == {"1"}
+
+
+def test_a_run_of_the_streaming_job_that_is_given_up_rings_an_alarm() -> None:
+    assembly = synthesise()
+    rule = assembly.only("AWS::Events::Rule", stack="Spark")
+    [queue] = assembly.resources("AWS::SQS::Queue", stack="Spark")
+
+    assert rule["EventPattern"]["source"] == ["aws.emr-serverless"]
+    assert rule["EventPattern"]["detail"]["state"] == ["FAILED"]
+    assert [each["Arn"] for each in rule["Targets"]] == [{"Fn::GetAtt": [queue.split("/")[1], "Arn"]}]
+
+
 def test_the_streaming_job_names_the_packages_that_the_local_runtime_has() -> None:
     from local.toolchain import SPARK_PACKAGES
     from stacks.constructs.stream_application import PACKAGES

@@ -110,8 +110,13 @@ def test_only_the_board_s_function_is_in_the_vpc_in_private_subnets() -> None:
 def test_a_letter_and_a_blocked_topic_ring_alarms() -> None:
     alarms = synthesise().resources("AWS::CloudWatch::Alarm", stack="Ingestion").values()
     metrics = sorted(each["Properties"]["MetricName"] for each in alarms)
+    lags = [each["Properties"] for each in alarms if each["Properties"]["MetricName"] == "SumOffsetLag"]
 
-    assert metrics == ["ApproximateNumberOfMessagesVisible"] * 2 + ["Errors"] * 2
+    assert metrics == ["ApproximateNumberOfMessagesVisible"] * 2 + ["Errors"] * 2 + ["SumOffsetLag"] * 2
+    assert {tuple(each["Value"] for each in lag["Dimensions"]) for lag in lags} == {
+        ("refstack-dev-streaming", "refstack-dev-flight_board", "flight-events"),
+        ("refstack-dev-streaming", "refstack-dev-notify_alerts", "flight-alerts"),
+    }
     assert all("Alerts" in str(each["Properties"]["AlarmActions"]) for each in alarms)
 
 

@@ -114,3 +114,19 @@ def test_nobody_is_let_in_before_a_client_writes_a_rule(kind: str) -> None:
 
     assert "SecurityGroupIngress" not in group
     assert assembly.resources("AWS::EC2::SecurityGroupIngress", stack="Streaming") == {}
+
+
+@pytest.mark.parametrize(("environment", "brokers"), [("dev", 2), ("prod", 3)])
+def test_a_disk_that_fills_rings_an_alarm_for_each_broker(environment: str, brokers: int) -> None:
+    alarms = [
+        each["Properties"]
+        for each in synthesise_core(environment)
+        .resources("AWS::CloudWatch::Alarm", stack="Streaming")
+        .values()
+    ]
+
+    assert {alarm["MetricName"] for alarm in alarms} == {"KafkaDataLogsDiskUsed"}
+    assert sorted(alarm["Dimensions"][0]["Value"] for alarm in alarms) == [
+        str(broker) for broker in range(1, brokers + 1)
+    ]
+    assert {alarm["Threshold"] for alarm in alarms} == {85}
