@@ -1,7 +1,7 @@
 {#
   The days whose rows in `target` are not those of `source` any more: days that are new, days that the loader has
   written again since (a late correction restates a whole day, however old), and days with an airport whose name
-  in `airports` has changed. Days are compared one by one, not with a high-water mark, so that nothing depends on the
+  in `airports` has changed; one that facts know as unknown keeps that name. Days are compared one by one, not with a high-water mark, so that nothing depends on the
   order in which loads commit.
 #}
 {% macro restated_days(target, source, airports) %}
@@ -22,7 +22,9 @@
         union
         select known.flight_date
         from {{ target }} as known
-        inner join {{ airports }} as airports on known.airport = airports.airport
+        inner join {{ source }} as sources
+            on known.flight_date = sources.flight_date and known.airport = sources.airport
+        inner join {{ airports }} as airports on sources.airport_key = airports.airport_key
         where known.airport_name <> airports.airport_name
 {% endmacro %}
 
