@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flights.schema import CURATED_FLIGHTS
+from flights.schema import CURATED_FLIGHTS, RAW_WEATHER
 from flights.sources.open_meteo import weather_of_period
 from flights.sources.period import Period
 from flights.sources.raw_objects import partition
@@ -80,7 +80,8 @@ class Extract:
         for day, raw in zip(period.days(), objects, strict=True):
             hours = gzip.decompress(raw.body).decode().splitlines()
             lines += [{"weather_date": day, **json.loads(hour)} for hour in hours]
-        return pd.DataFrame(lines)
+        # Without an hour, too, the columns are there.
+        return pd.DataFrame(lines, columns=["weather_date", *RAW_WEATHER.names])
 
     def airlines(self, day: date) -> pd.DataFrame:
         """The airlines of the last snapshot up to `day`, or of the first one, as it has them.

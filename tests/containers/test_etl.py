@@ -217,6 +217,18 @@ def test_a_range_of_many_months_is_loaded_month_by_month(
     )
 
 
+def test_days_without_any_weather_have_their_flights(
+    lake: Callable[..., None], database: psycopg.Connection[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    long_ago = date(2012, 2, 29)
+    lake(long_ago, flight(long_ago, 1))
+    code, told = run(capsys, long_ago, long_ago)
+
+    assert code == 0, told
+    assert told["rows"]["weather"] == {"read": 0, "written": 0, "rejected": {}}
+    assert told["rows"]["flights"]["written"] == 1
+
+
 def test_a_day_that_was_not_curated_ends_the_load_with_a_sentence(
     lake: Callable[..., None], database: psycopg.Connection[Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
