@@ -19,6 +19,10 @@ HEADER_BYTES = 18
 PUBLISHED_AT = "published-at"
 """Header of a replayed record: when it was published, in milliseconds; else the record's own time counts."""
 TYPES = ("scheduled", "departed", "arrived", "cancelled")
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=timezone.utc), datetime(2200, 1, 1, tzinfo=timezone.utc)  # noqa: UP017
+"""Moments between which an event may lie: Parquet, Athena, PostgreSQL and Python can all hold those."""
+LONGEST_TEXT = 256
+"""Characters that a text of an event has at most: the board has an index on some of them."""
 TICK = "tick"
 """An event of no flight, sent to every partition: it lets time pass where no flight does anything."""
 VERSIONS = (1, 2)

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SHOWN_BYTES = 8 * 1024
-"""How much of a value a dead letter shows: ten of them fit one call of SQS; the rest is in the topic."""
+"""How much of a key and of a value a dead letter shows: ten of them fit one call of SQS; the rest is in the
+topic.
+"""
 LETTERS_A_CALL = 10
 
 
@@ -75,7 +77,7 @@ def _letter(record: Record, reason: str) -> str:
             "offset": record.offset,
             "timestamp": record.timestamp,
             "key": _encoded(record.key),
-            "value": _encoded(record.value if record.value is None else value[:SHOWN_BYTES]),
+            "value": _encoded(record.value),
             "bytes": len(value),
         }
     )
@@ -86,4 +88,4 @@ def _decoded(text: str | None) -> bytes | None:
 
 
 def _encoded(value: bytes | None) -> str | None:
-    return None if value is None else base64.b64encode(value).decode()
+    return None if value is None else base64.b64encode(value[:SHOWN_BYTES]).decode()

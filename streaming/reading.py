@@ -12,7 +12,20 @@ from datetime import date, datetime
 from typing import Any
 
 from streaming import registry
-from streaming.events import HEADER_VERSION, PUBLISHED_AT, TICK, TYPES, FlightEvent, moment, schema, unframe
+from streaming.events import (
+    EARLIEST,
+    HEADER_VERSION,
+    LATEST,
+    LONGEST_TEXT,
+    PUBLISHED_AT,
+    TICK,
+    TYPES,
+    FlightEvent,
+    milliseconds,
+    moment,
+    schema,
+    unframe,
+)
 from streaming.kafka_event import Record
 from streaming.lateness import AHEAD
 
@@ -35,12 +48,16 @@ class Reader:
         self._glue, self._registry, self._schema = glue, registry_name, schema_name
         self._definitions: dict[str, str] = {}
         self._readers: dict[str, Any] = {}
+        self._unknown: set[str] = set()
+        """Versions that were looked for in vain: a record's is registered before the record is written."""
 
     def read(self, record: Record) -> FlightEvent:
         """The record's event, of a flight or a tick. UnreadableError, and whatever the registry raises."""
         event = _checked(self._fields(record.value))
-        published = _number(record.headers.get(PUBLISHED_AT))
-        if event.event_time > moment(record.timestamp if published is None else published) + AHEAD:
+        published = _moment(_number(record.headers.get(PUBLISHED_AT))) or _moment(record.timestamp)
+        if published is None:
+            raise UnreadableError(INVALID)
+        if event.event_time > published + AHEAD:
             raise UnreadableError(IN_THE_FUTURE)
         return event
 
@@ -76,9 +93,10 @@ class Reader:
         from avro.schema import parse
 
         if version not in self._readers:
-            if version not in self._definitions:
+            if version not in self._definitions and version not in self._unknown:
                 self._definitions = registry.versions(self._glue, self._registry, self._schema)
             if version not in self._definitions:
+                self._unknown.add(version)
                 raise UnreadableError(UNKNOWN_SCHEMA)
             self._readers[version] = DatumReader(
                 parse(self._definitions[version]), parse(json.dumps(schema()))
@@ -89,42 +107,54 @@ class Reader:
 def _json(value: bytes) -> Mapping[str, Any]:
     try:
         found = json.loads(value)
-        times = {name: moment(found[name]) for name in TIMES}
-    except (ValueError, KeyError, TypeError, OverflowError, OSError, RecursionError) as problem:
+    except (ValueError, RecursionError) as problem:
         raise UnreadableError(MALFORMED) from problem
-    return {**found, **times}
+    return {**found, **{name: _moment(found.get(name)) for name in TIMES}}
 
 
 def _checked(fields: Mapping[str, Any]) -> FlightEvent:
     """The event of fields that have the right types and values that any database takes."""
     known = {name: fields.get(name) for name in FlightEvent.__dataclass_fields__}
+    if known["event_id"] is None or known["event_time"] is None:
+        raise UnreadableError(MALFORMED)
     for name, value in known.items():
         if value is None and name in OPTIONAL:
             continue
         if name in TIMES:
-            valid = isinstance(value, datetime)
+            valid = isinstance(value, datetime) and EARLIEST <= value <= LATEST
         elif name in NUMBERS:
             valid = type(value) is int and abs(value) <= LARGEST_INTEGER
         else:
-            valid = isinstance(value, str) and "\0" not in value and _encodable(value)
+            valid = isinstance(value, str) and len(value) <= LONGEST_TEXT and _storable(value)
         if not valid:
             raise UnreadableError(INVALID)
     event = FlightEvent(**known)  # type: ignore[arg-type]
-    try:
-        date.fromisoformat(event.flight_date)
-    except ValueError as problem:
-        raise UnreadableError(INVALID) from problem
-    if event.event_type not in (*TYPES, TICK):
+    if event.event_type not in (*TYPES, TICK) or not _is_day(event.flight_date):
         raise UnreadableError(INVALID)
     return event
 
 
-def _encodable(text: str) -> bool:
+def _storable(text: str) -> bool:
     try:
         text.encode()
     except UnicodeEncodeError:
         return False
-    return True
+    return "\0" not in text
+
+
+def _is_day(text: str) -> bool:
+    """Whether a text is a day as events have it: Python reads more forms than the database does."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def _moment(since_epoch: Any) -> datetime | None:
+    """The moment of a number of milliseconds; None if it is none, or no event may lie there."""
+    if type(since_epoch) is not int or not milliseconds(EARLIEST) <= since_epoch <= milliseconds(LATEST):
+        return None
+    return moment(since_epoch)
 
 
 def _number(text: bytes | None) -> int | None:

@@ -8,6 +8,7 @@ publishing and noting. A record that is no alert goes to the dead-letter queue w
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from typing import Any
@@ -24,6 +25,7 @@ REMEMBERED_SECONDS = 14 * 86_400
 """Longer than Kafka keeps a record: a topic that is read again from its start tells nothing twice."""
 NUMBERS = ("departures", "mean_delay_minutes", "max_delay_minutes")
 TEXTS = ("alert_id", "airport", "window_start", "window_end")
+LONGEST_TEXT = 64
 
 DYNAMODB = boto3.client("dynamodb")
 SNS = boto3.client("sns")
@@ -53,12 +55,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:  #
 
 
 def parsed(value: bytes | None) -> dict[str, Any] | None:
-    """The alert of a record; None if it is none."""
+    """The alert of a record, with what DynamoDB and SNS take as key and subject; None if it is none."""
     try:
-        alert = json.loads(value or b"")
-        texts = all(isinstance(alert[name], str) and alert[name] for name in TEXTS)
-        numbers = all(type(alert[name]) in (int, float) for name in NUMBERS)
-    except (ValueError, KeyError, TypeError):
+        found = json.loads(value or b"")
+        alert = {name: found[name] for name in (*TEXTS, *NUMBERS)}
+        texts = all(_is_line(alert[name]) for name in TEXTS)
+        numbers = all(type(alert[name]) in (int, float) and math.isfinite(alert[name]) for name in NUMBERS)
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
     return alert if texts and numbers else None
 
@@ -66,8 +69,12 @@ def parsed(value: bytes | None) -> dict[str, Any] | None:
 def subject(alert: dict[str, Any]) -> str:
     """One line of at most a hundred characters, as SNS wants it."""
     delay = round(alert["mean_delay_minutes"])
-    line = f"{alert['airport']}: departures {delay} min late on average since {alert['window_start']}"
-    return " ".join(line.encode("ascii", "replace").decode().split())[:100]
+    return f"{alert['airport']}: departures {delay} min late on average since {alert['window_start']}"[:100]
+
+
+def _is_line(text: Any) -> bool:
+    """Whether it is a short printable text of ASCII: an airport, a moment, an id."""
+    return isinstance(text, str) and 0 < len(text) <= LONGEST_TEXT and text.isascii() and text.isprintable()
 
 
 def _noted(alert_id: str) -> bool:

@@ -10,8 +10,15 @@ from streaming.events import PUBLISHED_AT
 ARN = "arn:aws:kafka:us-east-1:123456789012:cluster/stream/7cb3d2a1-1"
 
 
-def batch(topic: str, values: list[bytes | None], *, first: int = 0, published: int | None = None) -> Any:
-    """One partition's records with these values, from offset `first` on."""
+def batch(
+    topic: str,
+    values: list[bytes | None],
+    *,
+    first: int = 0,
+    published: int | None = None,
+    key: bytes = b"key",
+) -> Any:
+    """One partition's records with these values and one key, from offset `first` on."""
     headers = [] if published is None else [{PUBLISHED_AT: list(str(published).encode())}]
     return {
         "eventSource": "aws:kafka",
@@ -25,7 +32,7 @@ def batch(topic: str, values: list[bytes | None], *, first: int = 0, published: 
                     "offset": offset,
                     "timestamp": 1_700_000_000_000,
                     "timestampType": "CREATE_TIME",
-                    "key": base64.b64encode(b"key").decode(),
+                    "key": base64.b64encode(key).decode(),
                     "value": None if value is None else base64.b64encode(value).decode(),
                     "headers": headers,
                 }

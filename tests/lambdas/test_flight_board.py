@@ -3,6 +3,7 @@
 import base64
 import json
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import boto3
@@ -110,6 +111,24 @@ def test_poison_in_the_middle_is_put_aside_with_its_reason_and_the_rest_lands(fu
     assert [first["reason"], first["offset"], first["bytes"]] == ["unknown_schema", 91, len(unknown)]
     assert base64.b64decode(first["value"]) == unknown[: 8 * 1024]
     assert [second["reason"], second["offset"], second["value"]] == ["empty", 92, None]
+
+
+def test_letters_with_keys_and_values_of_any_size_fit_one_call(function, context, queue):
+    poison = [b"\x00" * 900_000] * 10
+    assert handle(function, context, *poison, key=b"k" * 900_000)["dead_letters"] == 10
+    found = letters(queue)
+    assert {len(base64.b64decode(letter["key"])) for letter in found} == {8 * 1024}
+
+
+def test_what_no_column_takes_is_put_aside_and_does_not_block_the_topic(function, context, queue):
+    wrong = [
+        replace(event(), flight_id="f" * 257),
+        replace(event(), flight_date="2013-W06-5"),
+        replace(event(), carrier="U\0A"),
+    ]
+    result = handle(function, context, *map(to_json, wrong), to_json(event()))
+    assert result == {"events": 1, "dead_letters": 3, "flights_changed": 1}
+    assert {letter["reason"] for letter in letters(queue)} == {"invalid"}
 
 
 def test_more_poison_than_one_call_takes_is_put_aside_whole(function, context, queue):

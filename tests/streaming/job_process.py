@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from streaming.spark import JAVA_OPTIONS
 from streaming.spark.job import StreamJob
 
 SETTINGS = {
@@ -93,7 +94,7 @@ class JobProcess:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._log = self._folder / f"{time.monotonic_ns()}.log"
         jars = ",".join(str(jar) for jar in tools().spark_package_jars)
-        options = f"-Djavax.net.ssl.trustStore={self._trust_store} -XX:TieredStopAtLevel=1"
+        options = f"-Djavax.net.ssl.trustStore={self._trust_store} -XX:TieredStopAtLevel=1 {JAVA_OPTIONS}"
         submit = f'--jars {jars} --driver-memory 1g --driver-java-options "{options}" pyspark-shell'
         with self._log.open("wb") as output:
             self._process = subprocess.Popen(

@@ -14,10 +14,11 @@ from typing import Any
 
 import pyarrow.parquet as parquet
 import pytest
+from confluent_kafka import Producer
 
 from local import processes
 from local.engines import kafka
-from streaming.events import FlightEvent, frame
+from streaming.events import PUBLISHED_AT, FlightEvent, frame, to_json
 from streaming.lateness import WATERMARK_DELAY
 from streaming.producer import Encoder, Sent, avro_encoder, json_encoder, send
 from streaming.replay import Defects, Published, publications
@@ -37,8 +38,13 @@ UNREADABLE = [
     (frame("99999999-2222-3333-4444-555555555555", b"x"), "unknown_schema"),
     (b"\x00\x01\x02", "unknown_format"),
     (b"", "empty"),
+    (frame(SECOND, b"\xfe\xff\xff\xff\x0f"), "malformed"),
+    (b'{"event_id": "a", "event_time": 9223372036854775807}', "malformed"),
+    (b'{"event_id": "a", "event_time": 0, "scheduled_time": -9999999999999}', "invalid"),
 ]
-"""Avro and JSON cut off, a schema that nobody registered, neither of both, nothing; each with the reason."""
+"""Avro and JSON cut off, a schema that nobody registered, neither of both, nothing; a text of 2 GB, moments
+that no clock has and that Parquet does not take; each with the reason.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -103,14 +109,20 @@ def test_unreadable_records_in_the_middle_of_a_batch_harm_no_other(
         Published(middle, "new", replace(event, event_id="new", event_time=middle + timedelta(hours=1))),
     ]
     sent = produce(streams, job.topic, planned)
+    # One more, whose header tells no time: its own counts, and that is years later.
+    producer = Producer(streams.brokers.client_settings())
+    told: Any = [(PUBLISHED_AT, b"9" * 18)]
+    producer.produce(job.topic, to_json(replace(event, event_id="untold")), headers=told)
+    assert producer.flush(30) == 0
+    sent.produced += 1
     spark.run(replace(job, records_per_batch=None))
 
     found = account(job, sent)
     reasons = sorted(row["reason"] for row in table(job, "events") if row["outcome"] == "dead_letter")
     assert reasons == sorted([*(reason for _, reason in UNREADABLE), "in_the_future"])
-    assert (found["late"], found["duplicates"]) == (1, 0)
-    [late] = [row for row in table(job, "events") if row["outcome"] == "late"]
-    assert late["event_id"] == "old"
+    assert (found["late"], found["duplicates"]) == (2, 0)
+    late = [row["event_id"] for row in table(job, "events") if row["outcome"] == "late"]
+    assert sorted(late) == ["old", "untold"]
 
 
 def test_the_files_have_the_columns_that_athena_is_told_of(
