@@ -90,7 +90,7 @@ SNAPSHOT_PARTITIONS = (
 
 RAW_AIRCRAFT = Table(
     "aircraft",
-    "one registered aircraft, all values as text, NA = null",
+    "one registered aircraft, all values as text, NA = null but for the key",
     ("tailnum",),
     (
         _raw("tailnum", "Registration, with its N."),
@@ -108,7 +108,7 @@ RAW_AIRCRAFT = Table(
 
 RAW_AIRLINES = Table(
     "airlines",
-    "one carrier, all values as text, NA = null",
+    "one carrier, all values as text, NA = null but for the key",
     ("carrier",),
     (_raw("carrier", "Carrier code."), _raw("name", "Name.")),
     SNAPSHOT_PARTITIONS,

@@ -12,6 +12,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F  # noqa: N812
 
+from flights import tables
 from flights.errors import UnreadableObjectError
 from flights.rules import DUPLICATE
 from flights.schema import (
@@ -28,6 +29,8 @@ from flights.tables import Table
 
 MISSING_KEY = "missing_key"
 """Reason of a reference row without its business key."""
+LONG_KEY = "long_key"
+"""Reason of a reference row whose business key is longer than its column: no flight can name it."""
 
 
 _ALWAYS = {"valid_from": BEGINNING, "valid_to": END_OF_TIME, "is_current": True}
@@ -87,7 +90,7 @@ AIRCRAFT = Reference(
 
 
 def read_reference(spark: SparkSession, reference: Reference, uri: str) -> DataFrame:
-    """The CSV at `uri` as text columns, blanks trimmed, empty and NA as null.
+    """The CSV at `uri` as text columns, see `texts`.
 
     Raises UnreadableObjectError if there is no such file or its header is not `reference.header`.
     """
@@ -100,11 +103,11 @@ def read_reference(spark: SparkSession, reference: Reference, uri: str) -> DataF
             f"Reference table {uri} has the columns {', '.join(rows.columns)}, not "
             f"{', '.join(reference.header)}. Restore the file, then run this step again."
         )
-    return rows.select(*(text(name) for name in rows.columns))
+    return texts(rows, reference)
 
 
 def judge(rows: DataFrame, reference: Reference, *list_columns: str) -> DataFrame:
-    """The rows with `reason`: a row without a business key and all but one row of a key are rejects.
+    """The rows with `reason`: a row without a fitting business key and all but one row of a key are rejects.
 
     Kept is the row with the most filled columns, then the greatest in the order of its values, so the choice
     does not depend on the order of the file. `list_columns` tell several lists in one frame apart.
@@ -113,19 +116,23 @@ def judge(rows: DataFrame, reference: Reference, *list_columns: str) -> DataFram
     filled = reduce(add, (F.col(name).isNotNull().cast("int") for name in reference.header))
     values = F.concat_ws(",", *(F.coalesce(name, F.lit("")) for name in reference.header))
     order = Window.partitionBy(*list_columns, key).orderBy(filled.desc(), values.desc())
-    reason = F.when(F.col(key).isNull(), F.lit(MISSING_KEY)).when(
-        F.row_number().over(order) > 1, F.lit(DUPLICATE)
+    reason = (
+        F.when(F.col(key).isNull(), F.lit(MISSING_KEY))
+        .when(F.octet_length(key) > F.lit(_column(reference, reference.key).length), F.lit(LONG_KEY))
+        .when(F.row_number().over(order) > 1, F.lit(DUPLICATE))
     )
     return rows.withColumn("reason", reason)
 
 
 def typed(judged: DataFrame, reference: Reference, *list_columns: str) -> DataFrame:
-    """The valid rows: the dimension's columns that come from the CSV, typed, after `list_columns`."""
+    """The valid rows: the dimension's columns that come from the CSV, typed, after `list_columns`.
+
+    A text that is too long for its column is cut: COPY would refuse the whole load for it.
+    """
     expressions = {name: F.col(source) for name, source in reference.columns.items()}
     if "time_zone" in expressions:
         expressions["time_zone"] = _known_zone(judged.sparkSession, expressions["time_zone"])
-    types = {column.name: column.type for column in reference.table.columns}
-    columns = [_typed(value, types[name]).alias(name) for name, value in expressions.items()]
+    columns = [_typed(value, _column(reference, name)).alias(name) for name, value in expressions.items()]
     return judged.where(F.col("reason").isNull()).select(*list_columns, *columns)
 
 
@@ -135,14 +142,38 @@ def dimension(judged: DataFrame, reference: Reference) -> DataFrame:
     return typed(judged, reference).select(key, *reference.table.names[1:])
 
 
-def text(name: str) -> Column:
-    """A CSV's column without blanks around it; null where it is empty or NA."""
-    trimmed = F.trim(name)
-    return F.when(~trimmed.isin("", "NA"), trimmed).alias(name)
+def texts(rows: DataFrame, reference: Reference, *more: Column) -> DataFrame:
+    """`more`, and the CSV's columns without blanks around them; null where they are empty or NA.
+
+    A business key of NA is one: BTS gave it to North American Airlines.
+    """
+    key = reference.columns[reference.key]
+
+    def text(name: str) -> Column:
+        trimmed = F.trim(name)
+        return F.when(~trimmed.isin("", *(() if name == key else ("NA",))), trimmed).alias(name)
+
+    return rows.select(*more, *(text(name) for name in reference.header))
 
 
-def _typed(value: Column, kind: str) -> Column:
-    return value.cast("double").cast("int") if kind == "int" else value.cast(kind)
+def _column(reference: Reference, name: str) -> tables.Column:
+    return next(column for column in reference.table.columns if column.name == name)
+
+
+def _typed(value: Column, column: tables.Column) -> Column:
+    if column.length is not None:
+        return _cut(value, column.length)
+    return value.cast("double").cast("int") if column.type == "int" else value.cast(column.type)
+
+
+def _cut(value: Column, length: int) -> Column:
+    """As much of a text as fits into `length` bytes of UTF-8, in which a character takes up to four."""
+    characters = F.substring(value, 1, length)
+    return (
+        F.when(F.octet_length(value) <= length, value)
+        .when(F.octet_length(characters) <= length, characters)
+        .otherwise(F.substring(value, 1, length // 4))
+    )
 
 
 def _known_zone(spark: SparkSession, zone: Column) -> Column:

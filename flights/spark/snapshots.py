@@ -23,7 +23,7 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from flights.errors import UnreadableObjectError, listing
 from flights.spark.history import History
-from flights.spark.reference import AIRCRAFT, AIRLINES, Reference, judge, text, typed
+from flights.spark.reference import AIRCRAFT, AIRLINES, Reference, judge, texts, typed
 from flights.spark.rows import no_rows
 from flights.spark.storage import Storage, StoredFile
 
@@ -136,7 +136,7 @@ def _rows(spark: SparkSession, reference: Reference, files: Mapping[date, Stored
     reader = spark.read.schema(schema).options(header=True, enforceSchema=False, escape='"')
     rows = reader.csv([file.uri for file in files.values()])
     day = F.regexp_extract("_metadata.file_path", r"/snapshot=(\d{4}-\d\d-\d\d)/", 1).cast("date")
-    return rows.select(day.alias("since"), *(text(name) for name in reference.header))
+    return texts(rows, reference, day.alias("since"))
 
 
 def _counts(

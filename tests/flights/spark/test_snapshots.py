@@ -109,13 +109,24 @@ def test_a_corrected_and_a_deleted_snapshot_leave_no_trace_of_what_they_were(
 
 
 def test_rows_without_key_and_repeated_ones_are_counted_and_dropped(spark: SparkSession, lake: Lake) -> None:
-    rows = [aircraft("N1", seats="NA"), aircraft("N1"), aircraft(""), aircraft(" N2 ")]
+    rows = [aircraft("N1", seats="NA"), aircraft("N1"), aircraft(""), aircraft(" N2 "), aircraft("NA")]
     lake.put_snapshot("aircraft", JANUARY_1, rows)
 
     merged = merge(spark, lake)
 
-    assert merged.counts == {None: 2, "missing_key": 1, "duplicate": 1}
-    assert versions(merged) == [("N1", BEGINNING, END_OF_TIME, 55), ("N2", BEGINNING, END_OF_TIME, 55)]
+    assert merged.counts == {None: 3, "missing_key": 1, "duplicate": 1}
+    assert versions(merged) == [(key, BEGINNING, END_OF_TIME, 55) for key in ("N1", "N2", "NA")]
+
+
+def test_texts_are_cut_to_what_copy_takes_and_longer_keys_rejected(spark: SparkSession, lake: Lake) -> None:
+    long = {"manufacturer": "x" * 51, "model": "é" * 50, "engine": "é" * 25}
+    lake.put_snapshot("aircraft", JANUARY_1, [aircraft("N1", **long), aircraft("N1234567890")])
+
+    merged = merge(spark, lake)
+
+    assert merged.counts == {None: 1, "long_key": 1}
+    (row,) = HISTORY.versions(merged.changes).collect()
+    assert (row.manufacturer, row.model, row.engine) == ("x" * 50, "é" * 12, "é" * 25)
 
 
 def test_without_any_snapshot_the_step_fails(spark: SparkSession, tmp_path: Path) -> None:
