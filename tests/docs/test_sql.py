@@ -93,8 +93,8 @@ def database(
             }
         )
         listed["time_zone"] = listed["time_zone"].replace({"": None, "NA": None, r"\N": None})
-        loader.merge("airports", listed)
-        loader.merge("airlines", pd.DataFrame(nycflights13.rows("airlines")))
+        loader.merge("airports", listed, Counter())
+        loader.merge("airlines", pd.DataFrame(nycflights13.rows("airlines")), Counter())
         rows, rejected = operational_flights(flights, listed)
         assert not rejected
         loader.replace("weather", plausible_weather(weather), YEAR, Counter())
