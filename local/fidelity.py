@@ -99,7 +99,11 @@ SERVICES: tuple[tuple[str, str, str], ...] = (
         "real engine",
         "Apache Kafka of the cluster's version, TLS, IAM sign-in; each new action held against the policies",
     ),
-    ("EventBridge, SQS, SNS, DynamoDB, SSM, Secrets Manager", "emulated", "by ministack, in memory"),
+    (
+        "EventBridge, SQS, SNS, DynamoDB, SSM, Secrets Manager",
+        "emulated",
+        "by ministack, in memory; S3, CloudFormation, CodeBuild and EMR Serverless send their events",
+    ),
     ("EC2 (VPC)", "recorded", "described as asked for; no network behind it"),
     ("KMS", "emulated", "keys, policies, rotation settings; encrypts on request only"),
     ("Access Analyzer", "recorded", "analyzers are listed and find nothing"),

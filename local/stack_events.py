@@ -6,17 +6,14 @@ ministack records a stack's events without sending them, and delivers to queues,
 from __future__ import annotations
 
 import contextvars
-import json
 import logging
 import threading
-import time
-import uuid
 from typing import Any
 
 from ministack.services import eventbridge
 from ministack.services.cloudformation import changesets, handlers, stacks
 
-from local.layout import ACCOUNT, REGION
+from local.event_bus import publish
 from local.services.clients import client
 
 log = logging.getLogger("refstack.events")
@@ -39,7 +36,7 @@ def install() -> None:
     ) -> None:
         record(stack_id, stack_name, logical_id, resource_type, status, *args, **kwargs)
         if resource_type == STACK:
-            eventbridge._dispatch_event(_event(stack_id, status))
+            _tell(stack_id, status)
 
     def delivered(target: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         if target.get("Arn", "").startswith("arn:aws:codebuild:"):
@@ -53,24 +50,10 @@ def install() -> None:
     eventbridge._invoke_target = delivered
 
 
-def _event(stack_id: str, status: str) -> dict[str, Any]:
-    """The status change as an event of the default bus.
-
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/detail-stack-status-change.html
-    """
-    return {
-        "EventId": str(uuid.uuid4()),
-        "Source": "aws.cloudformation",
-        "DetailType": "CloudFormation Stack Status Change",
-        "Detail": json.dumps(
-            {"stack-id": stack_id, "status-details": {"status": status, "status-reason": ""}}
-        ),
-        "EventBusName": "default",
-        "Time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "Resources": [stack_id],
-        "Account": ACCOUNT,
-        "Region": REGION,
-    }
+def _tell(stack_id: str, status: str) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/detail-stack-status-change.html"""
+    detail = {"stack-id": stack_id, "status-details": {"status": status, "status-reason": ""}}
+    publish("aws.cloudformation", "CloudFormation Stack Status Change", detail, [stack_id])
 
 
 def _start_build(target: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+from local.event_bus import publish
 from local.services.codebuild_image import FailedBuildError, build_image
 from local.services.service import Request, Service
 
@@ -132,6 +133,16 @@ def _execute(project: dict[str, Any], build: dict[str, Any]) -> None:
         build.update(
             buildStatus=status, buildComplete=True, currentPhase="COMPLETED", endTime=ended, phases=[phase]
         )
+    # https://docs.aws.amazon.com/codebuild/latest/userguide/sample-build-notifications.html
+    detail = {
+        "build-status": status,
+        "project-name": project["name"],
+        "build-id": build["arn"],
+        "current-phase": "COMPLETED",
+        "current-phase-context": f"[: {contexts[0]['message']}]" if contexts else "[]",
+        "version": "1",
+    }
+    publish("aws.codebuild", "CodeBuild Build State Change", detail, [build["arn"]])
 
 
 @service.operation("BatchGetBuilds")

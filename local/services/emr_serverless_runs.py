@@ -22,6 +22,7 @@ from local.engines.spark import Job, Outcome
 from local.engines.spark import run as run_spark
 from local.engines.spark_failure import failure_message
 from local.engines.spark_submit import Submission, SubmitError, parse
+from local.event_bus import publish
 from local.layout import home
 from local.services.clients import client
 from local.services.emr_serverless import (
@@ -285,8 +286,18 @@ def _end(record: dict[str, Any], state: str, details: str) -> None:
 
 
 def _state(record: dict[str, Any], state: str, details: str | None = None) -> None:
+    """Take a run into a state, and tell EventBridge so.
+
+    https://docs.aws.amazon.com/emr/latest/EMR-Serverless-UserGuide/using-eventbridge.html
+    """
     with changed:
+        before = record["state"]
         record.update(state=state, updatedAt=datetime.now(UTC))
         if details is not None:
             record["stateDetails"] = details
         changed.notify_all()
+    told = ("jobRunId", "name", "applicationId", "releaseLabel", "createdBy", "createdAt", "updatedAt")
+    names = {"name": "jobRunName"}
+    detail = {names.get(name, name): record[name] for name in told if name in record}
+    detail |= {"state": state, "previousState": before}
+    publish("aws.emr-serverless", "EMR Serverless Job Run State Change", detail)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -41,6 +42,25 @@ class Gateway:
             ),
             **names,
         )
+
+    def queue_of_events(self, name: str, source: str, detail: dict[str, list[str]]) -> str:
+        """URL of a new queue into which a rule puts the events of `source` that have this `detail`."""
+        queue = str(self.client("sqs").create_queue(QueueName=name)["QueueUrl"])
+        arn = f"arn:aws:sqs:{layout.REGION}:{layout.ACCOUNT}:{name}"
+        events = self.client("events")
+        events.put_rule(Name=name, EventPattern=json.dumps({"source": [source], "detail": detail}))
+        events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
+        return queue
+
+    def next_event(self, queue: str) -> dict[str, Any]:
+        """The next event that arrives in the queue, within half a minute."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            received = self.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=1)
+            for message in received.get("Messages", []):
+                self.client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+                return dict(json.loads(message["Body"]))
+        raise TimeoutError(queue)
 
 
 @pytest.fixture(scope="module")

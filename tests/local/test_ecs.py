@@ -209,12 +209,15 @@ def test_a_build_puts_the_image_under_its_tag_and_is_not_repeated(account: Gatew
 
 
 def test_a_final_stage_that_needs_a_container_fails_the_build_with_a_sentence(account: Gateway) -> None:
+    asked = {"build-status": ["FAILED"], "project-name": ["test-second"]}
+    queue = account.queue_of_events("failed-builds", "aws.codebuild", asked)
     failed = build(account, "second", DOCKERFILE.replace("USER 10001", "RUN apt-get update"))
 
     assert failed["buildStatus"] == "FAILED"
     assert failed["phases"][0]["contexts"][0]["message"].startswith(
         "RUN in the final stage needs a container"
     )
+    assert account.next_event(queue)["detail"]["build-id"] == failed["arn"]
 
 
 def test_a_task_runs_the_entry_point_as_its_role_with_variables_and_secrets(account: Gateway) -> None:

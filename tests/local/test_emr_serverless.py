@@ -109,10 +109,18 @@ def test_a_run_computes_and_delivers_its_logs(gateway: Gateway, serverless: Any,
     assert serverless.get_application(applicationId=application)["application"]["state"] == "STARTED"
 
 
-def test_a_failed_run_tells_the_exception(serverless: Any, application: str) -> None:
-    ended = finish(serverless, application, start(serverless, application, "fail.py"))
+def test_a_failed_run_tells_the_exception_and_eventbridge(
+    gateway: Gateway, serverless: Any, application: str
+) -> None:
+    asked = {"applicationId": [application], "state": ["FAILED"]}
+    queue = gateway.queue_of_events("failed-runs", "aws.emr-serverless", asked)
+    run = start(serverless, application, "fail.py")
+    ended = finish(serverless, application, run)
     assert ended["state"] == "FAILED"
     assert "ValueError: the object s3://raw/flights.csv.gz is damaged" in ended["stateDetails"]
+    event = gateway.next_event(queue)
+    assert event["detail-type"] == "EMR Serverless Job Run State Change"
+    assert (event["detail"]["jobRunId"], event["detail"]["previousState"]) == (run, "RUNNING")
 
 
 def test_a_streaming_run_is_tried_again_as_its_policy_says(serverless: Any, application: str) -> None:
