@@ -89,7 +89,11 @@ class LakeStack(PlatformStack):
                 iam.PolicyStatement(
                     actions=["s3:GetBucketLocation", "s3:ListBucket"], resources=[self.curated.bucket_arn]
                 ),
-                iam.PolicyStatement(actions=["kms:Decrypt"], resources=[security.data_key.key_arn]),
+                iam.PolicyStatement(
+                    actions=["kms:Decrypt"],
+                    resources=[security.data_key.key_arn],
+                    conditions={"StringEquals": {"kms:ViaService": f"s3.{self.region}.amazonaws.com"}},
+                ),
             ],
         )
         acknowledge_wildcard(policy, objects, reason="Analysts may read every day of every curated table.")

@@ -124,3 +124,4 @@ def test_analysts_read_curated_data_and_write_nothing() -> None:
     assert "Analysts" in str(policy["Groups"])
     assert actions == {"s3:GetObject", "s3:GetBucketLocation", "s3:ListBucket", "kms:Decrypt"}
     assert "Curated" in str(statements[0]["Resource"])
+    assert "s3." in str(statements[-1]["Condition"]["StringEquals"]["kms:ViaService"])
