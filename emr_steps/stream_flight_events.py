@@ -36,8 +36,10 @@ SETTINGS = {
 def main(argv: Optional[Sequence[str]] = None) -> None:  # noqa: UP045 - EMR's Python may be 3.9
     """Run the job."""
     given = _arguments(argv)
+    # Not every place where Spark runs tells boto3 a region.
+    region = given.cluster_arn.split(":")[3]
     try:
-        brokers = Brokers.of_cluster(boto3.client("kafka"), given.cluster_arn)
+        brokers = Brokers.of_cluster(boto3.client("kafka", region_name=region), given.cluster_arn)
     except NoWayInError as error:
         sys.exit(f"stream_flight_events failed: {error}")
     job = StreamJob(
@@ -46,7 +48,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:  # noqa: UP045 - EMR's P
         partitions=given.partitions,
         dead_letters=given.dead_letter_topic,
         alerts=given.alert_topic,
-        schemas=versions(boto3.client("glue"), given.registry, given.schema),
+        schemas=versions(boto3.client("glue", region_name=region), given.registry, given.schema),
         lake=given.lake.rstrip("/"),
         run_key=given.run_key,
         starting_offsets=json.loads(given.starting_offsets) if given.starting_offsets else None,

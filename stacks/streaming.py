@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aws_cdk import Fn, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
@@ -18,6 +20,7 @@ from stacks.constructs.stack import PlatformStack
 from stacks.network import NetworkStack
 from stacks.security import SecurityStack
 from stacks.settings import Settings
+from streaming.events import LARGEST_DEAD_LETTER
 
 IAM_PORT = 9098
 DISK_PERCENT = 85
@@ -57,7 +60,7 @@ class StreamingStack(PlatformStack):
             self.cluster_arn = self._provisioned(subnets, security).attr_arn
             # MSK makes topics on provisioned clusters only; on serverless ones a client makes them.
             self._topic("Events", EVENTS, settings.streaming.partitions)
-            self._topic("DeadLetters", DEAD_LETTERS, 1)
+            self._topic("DeadLetters", DEAD_LETTERS, 1, {"max.message.bytes": str(LARGEST_DEAD_LETTER)})
             self._topic("Alerts", ALERTS, 1)
 
         self.schema = EventSchema(
@@ -139,11 +142,16 @@ class StreamingStack(PlatformStack):
         cluster, unique = (Fn.select(index, Fn.split("/", path)) for index in (1, 2))
         return f"arn:{self.partition}:kafka:{region}:{account}:{kind}/{cluster}/{unique}/{name}"
 
-    def _topic(self, construct_id: str, name: str, partitions: int) -> None:
+    def _topic(
+        self, construct_id: str, name: str, partitions: int, more: Mapping[str, str] | None = None
+    ) -> None:
         streaming = self.settings.streaming
         settings = {
             "cleanup.policy": "delete",
             "retention.ms": str(streaming.retention_hours * 3_600_000),
+            # A record of the far future would never be deleted.
+            "message.timestamp.after.max.ms": "3600000",
+            **(more or {}),
         }
         topic = msk.CfnTopic(
             self,

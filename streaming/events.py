@@ -23,6 +23,8 @@ EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=timezone.utc), datetime(2200, 1, 
 """Moments between which an event may lie: Parquet, Athena, PostgreSQL and Python can all hold those."""
 LONGEST_TEXT = 256
 """Characters that a text of an event has at most: the board has an index on some of them."""
+LARGEST_DEAD_LETTER = 2 * 1024 * 1024
+"""Bytes of a dead letter: the largest record that Kafka takes otherwise, and the headers with the reason."""
 TICK = "tick"
 """An event of no flight, sent to every partition: it lets time pass where no flight does anything."""
 VERSIONS = (1, 2)

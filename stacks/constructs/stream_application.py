@@ -21,6 +21,7 @@ from stacks.network import NetworkStack
 from stacks.security import SecurityStack
 from stacks.settings import Settings
 from stacks.streaming import ALERTS, DEAD_LETTERS, EVENTS, StreamingStack
+from streaming.spark import JAVA_OPTIONS
 
 JOB = "stream_flight_events"
 LOGS = "emr-serverless"
@@ -89,6 +90,17 @@ class StreamApplication(Construct):
                 ).subnet_ids,
                 security_group_ids=[group.security_group_id],
             ),
+            # Where defaults are: a job's own parameters have no place for an option with a blank in it.
+            runtime_configuration=[
+                emrserverless.CfnApplication.ConfigurationObjectProperty(
+                    classification="spark-defaults",
+                    properties={
+                        # The region is that of the tokens with which Kafka's clients sign in.
+                        f"spark.{process}.extraJavaOptions": f"{JAVA_OPTIONS} -Daws.region={Aws.REGION}"
+                        for process in ("driver", "executor")
+                    },
+                )
+            ],
             monitoring_configuration=emrserverless.CfnApplication.MonitoringConfigurationProperty(
                 s3_monitoring_configuration=emrserverless.CfnApplication.S3MonitoringConfigurationProperty(
                     log_uri=f"s3://{lake.logs.bucket_name}/{LOGS}/"

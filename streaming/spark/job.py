@@ -20,6 +20,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 from pyspark.sql.streaming.query import StreamingQuery
 
+from streaming.events import LARGEST_DEAD_LETTER
 from streaming.spark.parsing import ACCEPTED, DEAD_LETTER, TICKED, events
 from streaming.spark.windows import airport_windows, alerts, watermarked
 
@@ -170,6 +171,7 @@ class StreamJob:
             .options(**self.kafka)
             .option("topic", topic)
             .option("kafka.acks", "all")
+            .option("kafka.max.request.size", str(LARGEST_DEAD_LETTER))
             .option("includeHeaders", "true")
             .save()
         )

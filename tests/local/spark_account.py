@@ -19,6 +19,7 @@ from pyspark.sql import SparkSession
 spark = SparkSession.builder.appName("count").getOrCreate()
 print("arguments", sys.argv[1:])
 print("partitions", spark.conf.get("spark.sql.shuffle.partitions"))
+print("option", spark._jvm.java.lang.System.getProperty("test.two"))
 spark.range(100).write.mode("overwrite").parquet("s3://spark-data/count/")
 print("rows", spark.read.parquet("s3://spark-data/count/").count())
 spark.stop()

@@ -34,7 +34,13 @@ def application(serverless: Any) -> str:
         tags={"owner": "tests"},
         monitoringConfiguration={"s3MonitoringConfiguration": {"logUri": f"s3://{LOGS}/serverless/"}},
         runtimeConfiguration=[
-            {"classification": "spark-defaults", "properties": {"spark.sql.shuffle.partitions": "3"}}
+            {
+                "classification": "spark-defaults",
+                "properties": {
+                    "spark.sql.shuffle.partitions": "3",
+                    "spark.driver.extraJavaOptions": "-Dtest.one=1 -Dtest.two=2",
+                },
+            }
         ],
     )
     return str(made["applicationId"])
@@ -105,6 +111,7 @@ def test_a_run_computes_and_delivers_its_logs(gateway: Gateway, serverless: Any,
     stdout = gzip.decompress(gateway.client("s3").get_object(Bucket=LOGS, Key=key)["Body"].read()).decode()
     assert "arguments ['one']" in stdout
     assert "partitions 3" in stdout
+    assert "option 2" in stdout
     assert "rows 100" in stdout
     assert serverless.get_application(applicationId=application)["application"]["state"] == "STARTED"
 

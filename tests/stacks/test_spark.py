@@ -10,6 +10,7 @@ from typing import Any
 import botocore.session
 from botocore.validate import validate_parameters
 
+from streaming.spark import JAVA_OPTIONS
 from tests.stacks.assembly import Assembly, synthesise
 from tests.stacks.permissions import flat, known_to_dags, permissions
 
@@ -73,6 +74,15 @@ def test_the_streaming_job_names_the_packages_that_the_local_runtime_has() -> No
     from stacks.constructs.stream_application import PACKAGES
 
     assert PACKAGES == SPARK_PACKAGES
+
+
+def test_drivers_and_executors_sign_in_by_their_region_and_bound_what_avro_reads() -> None:
+    application = synthesise().only("AWS::EMRServerless::Application", stack="Spark")
+    (defaults,) = application["RuntimeConfiguration"]
+
+    for process in ("driver", "executor"):
+        options = flat(defaults["Properties"][f"spark.{process}.extraJavaOptions"])
+        assert options == f"{JAVA_OPTIONS} -Daws.region=<AWS::Region>"
 
 
 def test_without_a_stream_there_is_no_application() -> None:

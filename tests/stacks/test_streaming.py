@@ -80,6 +80,16 @@ def test_topics_have_a_replica_in_each_zone() -> None:
     assert topics == {"flight-events": (6, 2), "flight-events-dead-letter": (1, 2), "flight-alerts": (1, 2)}
 
 
+def test_a_dead_letter_may_be_larger_than_what_it_tells_of() -> None:
+    settings = {
+        topic["Properties"]["TopicName"]: topic["Properties"]["Configs"]["Fn::Base64"]
+        for topic in synthesise_core().resources("AWS::MSK::Topic").values()
+    }
+
+    assert "max.message.bytes=2097152" in settings["flight-events-dead-letter"]
+    assert "max.message.bytes" not in settings["flight-events"]
+
+
 def test_no_way_in_is_plaintext() -> None:
     for environment in ("dev", "stage", "prod"):
         cluster = synthesise_core(environment).only(CLUSTER, stack="Streaming")
