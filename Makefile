@@ -30,7 +30,7 @@ down: setup ## stop the embedded AWS and everything that it started
 	@$(RUN) down
 
 compose: ## with Docker: Airflow, PostgreSQL, Kafka and the ETL (needs .env, see compose/example.env)
-	@rm -rf build/compose && mkdir -p build/compose && cp -R containers/etl build/compose/etl && cp -R flights build/compose/etl/flights && docker compose up --build
+	@rm -rf build/compose && mkdir -p build/compose && cp -R containers/etl build/compose/etl && cp -R flights build/compose/etl/flights && docker compose --profile etl build && docker compose up
 
 status: setup ## what runs, and where
 	@$(RUN) status

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from containers.etl import load
 from local.layout import ROOT
 
 FILE = ROOT / "docker-compose.yml"
@@ -39,7 +40,7 @@ def test_a_misspelt_key_is_not(tmp_path: Path) -> None:
 
 
 def test_every_service_is_on_the_network_of_its_own(compose: dict[str, Any]) -> None:
-    assert set(compose["services"]) == {"postgres", "kafka", "airflow", "airflow-database", "etl"}
+    assert set(compose["services"]) == {"postgres", "kafka", "airflow", "prepare-database", "etl"}
     assert all(service["networks"] == ["platform"] for service in compose["services"].values())
     assert set(compose["networks"]) == {"platform"}
 
@@ -57,6 +58,19 @@ def test_nothing_listens_beyond_this_machine(compose: dict[str, Any]) -> None:
 
     assert ports
     assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_the_etl_finds_its_schema_and_the_dag_its_image(compose: dict[str, Any]) -> None:
+    prepare = compose["services"]["prepare-database"]["command"][-1]
+    etl = compose["services"]["etl"]
+    recipe = subprocess.run(
+        ["make", "--dry-run", "compose"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert f"CREATE SCHEMA IF NOT EXISTS {load.SCHEMA}" in prepare
+    assert etl["depends_on"] == {"prepare-database": {"condition": "service_completed_successfully"}}
+    # `up` builds no service of a profile that is not asked for, and the DAG starts the image by its name.
+    assert f"docker compose --profile {etl['profiles'][0]} build" in recipe.stdout
 
 
 def test_no_password_is_written_down(compose: dict[str, Any]) -> None:
