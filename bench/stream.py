@@ -80,9 +80,7 @@ class Stream:
         return Comparison(
             "a month of events",
             seconds,
-            counts={
-                name: {"events": sent.produced, "in windows": number} for name, number in counted.items()
-            },
+            counts=_counts(sent, counted),
             broken=_differing(counted),
         )
 
@@ -104,9 +102,7 @@ class Stream:
         return Comparison(
             "a year of events",
             seconds,
-            counts={
-                name: {"events": sent[0].produced, "in windows": number} for name, number in counted.items()
-            },
+            counts=_counts(sent[0], counted),
             broken=_differing(counted),
         )
 

@@ -28,7 +28,8 @@ SETTINGS = {
     "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
     # The least of the partitions' watermarks counts: streaming.lateness relies on it.
     "spark.sql.streaming.multipleWatermarkPolicy": "min",
-    "spark.sql.streaming.numRecentProgressUpdates": "1000",
+    # The job looks at all of them several times a second: few, but more than end in between.
+    "spark.sql.streaming.numRecentProgressUpdates": "10",
     "spark.sql.streaming.minBatchesToRetain": "10",
 }
 

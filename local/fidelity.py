@@ -47,8 +47,8 @@ NOT_COVERED: tuple[str, ...] = (
     "AWS_MSK_IAM, SASL/SCRAM and mutual TLS are not there. Loopback clients may also come without TLS at the "
     "address in endpoints.json. The controller is one process, not three.",
     "Lambda's Kafka sources: one poller a mapping, which polls and invokes in turn; no filters, no decoding "
-    "by a schema registry, no limit of a record's age, no SCRAM or mutual TLS. What needs provisioned "
-    "pollers on AWS needs them here. Pollers and functions in a VPC make no network interface.",
+    "by a schema registry, no limit of a record's age, neither SCRAM, mutual TLS nor plaintext. What needs "
+    "provisioned pollers on AWS needs them here. Pollers and functions in a VPC make no network interface.",
     "Quotas, prices, throttling and the time that AWS takes to create things.",
     f"Regions and accounts: one of each ({layout.REGION}, {layout.ACCOUNT}).",
 )

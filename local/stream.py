@@ -55,15 +55,11 @@ def replay(day: date, say: Say = lambda _: None) -> Replayed:
 
 def request() -> dict[str, Any]:
     """The deployed StartJobRun request."""
-    ssm = runtime.client("ssm")
-    for page in ssm.get_paginator("describe_parameters").paginate():
-        for parameter in page["Parameters"]:
-            if parameter["Name"].endswith("/stream/start_job_run"):
-                found: dict[str, Any] = json.loads(
-                    ssm.get_parameter(Name=parameter["Name"])["Parameter"]["Value"]
-                )
-                return found
-    raise UserFacingError("No streaming job is deployed: the stacks Streaming and Spark must be on.")
+    name = summary.deployment()["stream"]["request_parameter"]
+    if name is None:
+        raise UserFacingError("No streaming job is deployed: the stacks Streaming and Spark must be on.")
+    found: dict[str, Any] = json.loads(runtime.client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
+    return found
 
 
 def argument(asked: dict[str, Any], name: str) -> str:

@@ -1,7 +1,7 @@
 """How a client reaches the brokers: it takes the safest way in that MSK offers, and no way without TLS.
 
 Confluent's client gets its tokens from the MSK signer, Spark's from aws-msk-iam-auth; both sign with the
-credentials of the caller's own role.
+credentials of the caller's own role, unless the caller brings others.
 """
 
 from __future__ import annotations
@@ -27,18 +27,21 @@ class Brokers:
     way: str
     addresses: str
     region: str
+    credentials: Any = None
+    """Provider of botocore whose credentials sign Confluent's tokens; None for the process' own."""
 
     @classmethod
-    def of_cluster(cls, kafka: Any, cluster_arn: str) -> Brokers:
+    def of_cluster(cls, kafka: Any, cluster_arn: str, credentials: Any = None) -> Brokers:
         """What a cluster offers; `kafka` is a boto3 client."""
-        return cls.offered(kafka.get_bootstrap_brokers(ClusterArn=cluster_arn), cluster_arn.split(":")[3])
+        answer = kafka.get_bootstrap_brokers(ClusterArn=cluster_arn)
+        return cls.offered(answer, cluster_arn.split(":")[3], credentials)
 
     @classmethod
-    def offered(cls, answer: Mapping[str, Any], region: str) -> Brokers:
+    def offered(cls, answer: Mapping[str, Any], region: str, credentials: Any = None) -> Brokers:
         """The best of what GetBootstrapBrokers answered. NoWayInError if that is only plaintext, or SCRAM."""
         for way, name in OFFERS.items():
             if answer.get(name):
-                return cls(way, str(answer[name]), region)
+                return cls(way, str(answer[name]), region, credentials)
         raise NoWayInError(f"the cluster offers neither {' nor '.join(OFFERS.values())}")
 
     def client_settings(self) -> dict[str, Any]:
@@ -76,5 +79,10 @@ class Brokers:
     def _token(self, _: str) -> tuple[str, float]:
         from aws_msk_iam_sasl_signer import MSKAuthTokenProvider  # type: ignore[import-untyped]
 
-        token, expires = MSKAuthTokenProvider.generate_auth_token(self.region)
+        if self.credentials is None:
+            token, expires = MSKAuthTokenProvider.generate_auth_token(self.region)
+        else:
+            token, expires = MSKAuthTokenProvider.generate_auth_token_from_credentials_provider(
+                self.region, self.credentials
+            )
         return token, expires / 1000

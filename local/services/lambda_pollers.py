@@ -14,13 +14,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import botocore.credentials
-from aws_msk_iam_sasl_signer import MSKAuthTokenProvider  # type: ignore[import-untyped]
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from local.engines import certificates
 from local.engines.kafka_batches import Delivery, KafkaRecord, Outcome, Policy, event, failure
-from local.layout import REGION
 from local.services.clients import assume, client
+from streaming.brokers import Brokers
 
 log = logging.getLogger("refstack.pollers")
 
@@ -29,12 +28,6 @@ DEFAULT_WINDOW_SECONDS = 0.5
 SHORTEST_WINDOW_SECONDS = 0.05
 PROBLEM_PAUSE_SECONDS = 1.0
 STOP_SECONDS = 10.0
-WAYS_IN = {
-    "BootstrapBrokerStringSaslIam": "SASL_SSL",
-    "BootstrapBrokerStringTls": "SSL",
-    "BootstrapBrokerString": "PLAINTEXT",
-}
-"""Ways in that MSK may offer, the preferred one first."""
 OFFSETS = {"TRIM_HORIZON": "earliest", "LATEST": "latest"}
 
 _pollers: dict[str, Poller] = {}
@@ -139,12 +132,11 @@ class Poller(threading.Thread):
         kafka = client("kafka", role_arn=role, session_name=self._function)
         source = self.mapping["EventSourceArn"]
         kafka.describe_cluster_v2(ClusterArn=source)
-        offered = kafka.get_bootstrap_brokers(ClusterArn=source)
-        way = next(name for name in WAYS_IN if offered.get(name))
-        self._brokers = offered[way]
-        settings: dict[str, Any] = {
-            "bootstrap.servers": self._brokers,
-            "security.protocol": WAYS_IN[way],
+        brokers = Brokers.of_cluster(kafka, source, _Session(role, self._function))
+        self._brokers = brokers.addresses
+        return {
+            **brokers.client_settings(),
+            "ssl.ca.location": str(certificates.bundle()),
             "group.id": self.mapping["AmazonManagedKafkaEventSourceConfig"]["ConsumerGroupId"],
             "auto.offset.reset": OFFSETS[self.mapping["StartingPosition"]],
             "enable.auto.commit": False,
@@ -153,19 +145,6 @@ class Poller(threading.Thread):
             "max.poll.interval.ms": 86_400_000,
             "log_level": 3,
         }
-        if WAYS_IN[way] != "PLAINTEXT":
-            settings["ssl.ca.location"] = str(certificates.bundle())
-        if WAYS_IN[way] == "SASL_SSL":
-            signer = _Session(role, self._function)
-
-            def token(_: str) -> tuple[str, float]:
-                signed, expires = MSKAuthTokenProvider.generate_auth_token_from_credentials_provider(
-                    REGION, signer
-                )
-                return signed, expires / 1000
-
-            settings |= {"sasl.mechanisms": "OAUTHBEARER", "oauth_cb": token}
-        return settings
 
     def _role(self) -> str:
         found = client("lambda").get_function_configuration(FunctionName=self.mapping["FunctionArn"])

@@ -180,9 +180,12 @@ class StreamJob:
     def _watch(query: StreamingQuery, dropped: dict[int, int]) -> None:
         """Note, batch by batch, how many rows Spark's operators dropped as behind the watermark."""
         for progress in query.recentProgress:
-            dropped[progress["batchId"]] = sum(
-                operator.get("numRowsDroppedByWatermark", 0) for operator in progress["stateOperators"]
-            )
+            number, before = progress["batchId"], dropped.get(progress["batchId"], 0)
+            count = sum(each.get("numRowsDroppedByWatermark", 0) for each in progress["stateOperators"])
+            dropped[number] = max(before, count)
+            if count > before:
+                # They are in the archive, but in no window: a job that never ends has to say so meanwhile.
+                print(json.dumps({"level": "ERROR", "batch": number, "dropped_by_watermark": count}))
 
 
 def _computed(write: Write) -> Write:
