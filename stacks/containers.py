@@ -74,7 +74,7 @@ class ContainersStack(PlatformStack):
         )
         # AWS' APIs and the weather source answer at addresses that nobody can list.
         self.security_group.add_egress_rule(
-            ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "AWS' APIs, images, the weather source"
+            ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "APIs of AWS, images, the weather source"
         )
         self.security_group.connections.allow_to(
             database.security_group, database.port, "Containers to PostgreSQL"

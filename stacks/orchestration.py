@@ -288,7 +288,7 @@ class OrchestrationStack(PlatformStack):
         database.security_group.add_ingress_rule(
             group,
             database.port,
-            "Airflow's tasks",
+            "Tasks of Airflow",
             # Written here, as a rule of the consumer.
             remote_rule=True,
         )

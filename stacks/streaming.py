@@ -83,9 +83,9 @@ class StreamingStack(PlatformStack):
 
         https://docs.aws.amazon.com/lambda/latest/dg/with-msk-cluster-network.html
         """
-        self.security_group.connections.allow_internally(self.port, "Lambda's pollers to the brokers")
+        self.security_group.connections.allow_internally(self.port, "Pollers of Lambda to the brokers")
         self.security_group.add_egress_rule(
-            ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "Lambda's pollers to Lambda and STS"
+            ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "Pollers of Lambda to Lambda and STS"
         )
 
     def grant_event_source(self, role: iam.Role, topic: str, *, group: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import Any
 
 from local.resources.provisioner import (
@@ -17,6 +18,9 @@ from local.resources.provisioner import (
 )
 from local.services.clients import client
 from local.services.ec2 import complete_instance, forget_instance
+
+DESCRIPTION = re.compile(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]{0,255}")
+"""https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_SecurityGroupRuleDescription.html"""
 
 
 def _tagged(kind: str, props: Properties) -> dict[str, Any]:
@@ -161,7 +165,24 @@ class SecurityGroupEgress(SecurityGroupRule):
     direction = "egress"
 
 
+@extend("AWS::EC2::SecurityGroup")
+def group_descriptions(physical_id: str, old: Properties | None, new: Properties) -> None:
+    """What EC2 refuses, and ministack takes: letters in a description that it does not allow."""
+    rules = [*new.get("SecurityGroupIngress", ()), *new.get("SecurityGroupEgress", ())]
+    for text in (new["GroupDescription"], *(rule.get("Description", "") for rule in rules)):
+        _check_description(text)
+
+
+def _check_description(text: str) -> None:
+    if not DESCRIPTION.fullmatch(text):
+        raise ValueError(
+            f"Invalid rule description {text!r}. Valid descriptions are strings less than 256 characters "
+            "from the following set: a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*"
+        )
+
+
 def _permission(props: Properties) -> dict[str, Any]:
+    _check_description(props.get("Description", ""))
     described = {"Description": props["Description"]} if "Description" in props else {}
     permission: dict[str, Any] = {"IpProtocol": str(props["IpProtocol"])}
     permission |= {key: int(props[key]) for key in ("FromPort", "ToPort") if key in props}

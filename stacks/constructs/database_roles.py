@@ -56,7 +56,7 @@ class DatabaseRoles(Construct):
             description="prepare_database: it calls, nobody calls it",
             allow_all_outbound=False,
         )
-        group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "AWS' APIs")
+        group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "APIs of AWS")
         group.connections.allow_to(instance, port, "prepare_database to PostgreSQL")
         dead_letters = DeadLetterQueue(
             self,

@@ -65,7 +65,7 @@ class StreamApplication(Construct):
             allow_all_outbound=False,
         )
         # S3, Glue, MSK's API and Maven Central answer at addresses that nobody can list.
-        group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "AWS' APIs, Maven Central")
+        group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "APIs of AWS, Maven Central")
         group.connections.allow_to(streaming.security_group, streaming.port, "Streaming job to Kafka")
         sizes = settings.spark
         self.application = emrserverless.CfnApplication(

@@ -76,7 +76,7 @@ class StreamConsumers(Construct):
             description="flight_board: it calls, nobody calls it",
             allow_all_outbound=False,
         )
-        group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "AWS' APIs")
+        group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "APIs of AWS")
         group.connections.allow_to(database.security_group, database.port, "flight_board to PostgreSQL")
         secret = database.roles.secrets[FLIGHT_BOARD]
         function = self._function(

@@ -52,6 +52,20 @@ def test_what_the_api_refuses_fails_the_resource_with_its_reason(gateway):
     assert "A configuration x exists" in reasons
 
 
+@pytest.mark.parametrize("inline", [True, False])
+def test_a_rule_described_in_letters_that_ec2_refuses_fails(gateway, inline):
+    rule = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIp": "0.0.0.0/0"}
+    rule["Description"] = "AWS' APIs"
+    group = {"GroupDescription": "Some", **({"SecurityGroupEgress": [rule]} if inline else {})}
+    alone = {"GroupId": {"Fn::GetAtt": ["Group", "GroupId"]}, **rule}
+    resources = {"Group": {"Type": "AWS::EC2::SecurityGroup", "Properties": group}}
+    if not inline:
+        resources["Rule"] = {"Type": "AWS::EC2::SecurityGroupEgress", "Properties": alone}
+    status, reasons = deploy(gateway, f"described-{inline}", resources)
+    assert status == "ROLLBACK_COMPLETE"
+    assert "Invalid rule description" in reasons
+
+
 def test_deleting_a_stack_deletes_its_resources(gateway):
     resources = {
         "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.9.0.0/16"}},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -135,6 +136,19 @@ def test_no_security_group_is_open_to_the_world(assembly: Assembly) -> None:
     ]
 
     assert not [name for name, rule in rules if rule.get("CidrIp") == "0.0.0.0/0" or "CidrIpv6" in rule]
+
+
+def test_groups_and_rules_are_described_in_the_letters_that_ec2_takes(assembly: Assembly) -> None:
+    groups = [each["Properties"] for each in of_type(assembly, "AWS::EC2::SecurityGroup").values()]
+    alone = of_type(assembly, "AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress").values()
+    rules = [rule for group in groups for rule in group.get("SecurityGroupIngress", ())]
+    rules += [rule for group in groups for rule in group.get("SecurityGroupEgress", ())]
+    rules += [each["Properties"] for each in alone]
+    said = [group["GroupDescription"] for group in groups] + [rule["Description"] for rule in rules]
+
+    assert not [
+        text for text in said if not re.fullmatch(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]{1,255}", text)
+    ]
 
 
 def test_every_bucket_refuses_plain_http(assembly: Assembly) -> None:

@@ -125,7 +125,7 @@ def test_pollers_reach_the_brokers_and_aws_through_the_cluster_s_group() -> None
     (ingress,) = [
         each["Properties"]
         for each in assembly.resources("AWS::EC2::SecurityGroupIngress", stack="Streaming").values()
-        if "pollers" in each["Properties"]["Description"]
+        if "Pollers" in each["Properties"]["Description"]
     ]
     group = assembly.only("AWS::EC2::SecurityGroup", stack="Streaming")
 
