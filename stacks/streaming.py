@@ -160,7 +160,7 @@ class StreamingStack(PlatformStack):
             topic_name=name,
             partition_count=partitions,
             replication_factor=streaming.availability_zones,
-            configs=Fn.base64("".join(f"{key}={value}\n" for key, value in settings.items())),
+            configs=Fn.base64("".join(f"{key}={value}\n" for key, value in sorted(settings.items()))),
         )
         topic.apply_removal_policy(removal_policy(self.settings))
 
