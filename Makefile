@@ -11,7 +11,7 @@ RUN := $(TOOLS)/main/bin/python -m local.cli
 .PHONY: help setup demo up stream down compose status spark-history test test-faults bench lint synth deploy destroy fidelity
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 22
 
 setup: ## install the tools into .tools/ (done by every other target)
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed; install one and run again." >&2; exit 1; }
