@@ -130,21 +130,29 @@ def test_the_page_shows_the_answer(database: psycopg.Connection[Any], name: str)
     assert shown(PAGE.read_text(), name) == found
 
 
-def test_an_index_spares_nearly_all_pages(database: psycopg.Connection[Any]) -> None:
+def plans_of_the_index(database: psycopg.Connection[Any]) -> list[dict[str, Any]]:
+    """The query's plans before and after the index."""
     plans = []
     for statement in text(PLANNED).split(";\n"):
         cursor = database.execute(statement)
         if cursor.description is not None:
             [[[plan]]] = cursor.fetchall()
             plans.append(plan if isinstance(plan, dict) else json.loads(plan)[0])
-    before, after = plans
-    pages = [plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"] for plan in plans]
+    return plans
+
+
+def test_an_index_spares_nearly_all_pages(database: psycopg.Connection[Any]) -> None:
+    # Whoever else is at work on the machine makes a run slower, never faster.
+    runs = [plans_of_the_index(database) for _ in range(3)]
+    before, after = runs[-1]
+    pages = [plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"] for plan in runs[-1]]
+    slow, fast = (min(plan["Execution Time"] for plan in plans) for plans in zip(*runs, strict=True))
     kept = database.execute("SELECT 1 FROM pg_indexes WHERE indexname = 'flights_very_late'").fetchall()
-    print(f"pages {pages}, ms {before['Execution Time']:.2f} → {after['Execution Time']:.2f}")
+    print(f"pages {pages}, ms {slow:.2f} → {fast:.2f}")
 
     assert before["Plan"]["Actual Rows"] == after["Plan"]["Actual Rows"] > 10
     assert pages[0] > 20 * pages[1]
-    assert before["Execution Time"] > 5 * after["Execution Time"]
+    assert slow > 5 * fast
     assert "flights_very_late" in json.dumps(after)
     assert kept == []
 
