@@ -10,6 +10,8 @@ import pandas as pd
 from flights.sources.snapshots import NULL
 from flights.weather import PLAUSIBLE
 
+SKIPPED = pd.Timedelta(hours=1)
+"""What clocks that go forward skip."""
 UNKNOWN_ORIGIN = "unknown_origin"
 """Reason to reject a flight: the list of airports has no time zone for its origin."""
 DUPLICATE = "duplicate"
@@ -35,8 +37,8 @@ class Counts:
 def operational_flights(flights: pd.DataFrame, airports: pd.DataFrame) -> tuple[pd.DataFrame, Counter[str]]:
     """Flights with their scheduled and actual departure in UTC; and how many were rejected, by reason.
 
-    A local time that the clock change skips counts as the first one after it, one that it repeats as the
-    earlier of the two.
+    As in the warehouse, a local time that the clock change skips counts as an hour later, one that it repeats
+    as the earlier of the two.
     """
     zones = airports.set_index("airport")["time_zone"].dropna()
     known = flights["origin"].isin(zones.index)
@@ -46,7 +48,7 @@ def operational_flights(flights: pd.DataFrame, airports: pd.DataFrame) -> tuple[
     local = pd.to_datetime(kept["flight_date"]) + minutes
     scheduled = pd.Series(pd.NaT, index=kept.index, dtype="datetime64[ns, UTC]")
     for zone, times in local.groupby(kept["origin"].map(zones)):
-        moments = times.dt.tz_localize(zone, ambiguous=[True] * len(times), nonexistent="shift_forward")
+        moments = times.dt.tz_localize(zone, ambiguous=[True] * len(times), nonexistent=SKIPPED)
         scheduled.loc[times.index] = moments.dt.tz_convert("UTC").astype(scheduled.dtype)
     kept["scheduled_departure"] = scheduled
     kept["departed_at"] = scheduled + pd.to_timedelta(kept["dep_delay_minutes"].astype("Float64"), unit="min")

@@ -259,7 +259,7 @@ def test_a_missing_setting_is_named(
         (date(2013, 1, 1), 615, datetime(2013, 1, 1, 11, 15, tzinfo=UTC)),
         (date(2013, 7, 1), 615, datetime(2013, 7, 1, 10, 15, tzinfo=UTC)),
         # Skipped by the clock change, and repeated by it.
-        (date(2013, 3, 10), 230, datetime(2013, 3, 10, 7, 0, tzinfo=UTC)),
+        (date(2013, 3, 10), 230, datetime(2013, 3, 10, 7, 30, tzinfo=UTC)),
         (date(2013, 11, 3), 130, datetime(2013, 11, 3, 5, 30, tzinfo=UTC)),
         (date(2013, 1, 1), 2359, datetime(2013, 1, 2, 4, 59, tzinfo=UTC)),
     ],

@@ -430,6 +430,21 @@ def test_an_aircraft_that_a_corrected_list_takes_back_is_ended(dbt, warehouse):
         assert warehouse.rows(f"select count(*) {still}") == [(open_rows,)]
 
 
+def test_a_state_that_a_corrected_list_takes_back_stops_no_run(dbt, warehouse):
+    october = date(2013, 10, 1)
+    corrected = {**star.SNAPSHOTS, october: {**star.SNAPSHOTS[october], "N1": star.SEATS}}
+    for snapshots, seats in ((star.SNAPSHOTS, None), (corrected, star.SEATS), (star.SNAPSHOTS, None)):
+        with warehouse.connect("dbt-test-loader") as loader:
+            aircraft = star.registry_versions(snapshots)
+            star.load_dimensions(loader, aircraft)
+            star.load(loader, star.FLIGHTS, aircraft)
+
+        assert set(dbt("build", "--select", "aircraft_snapshot").values()) == {"success", "pass"}
+
+        still = "from snapshots.aircraft_snapshot where tail_number = 'N1' and dbt_valid_to is null"
+        assert warehouse.rows(f"select seats {still}") == [(seats,)]
+
+
 # --- what is wrong is found ---
 
 DEFECTS = {

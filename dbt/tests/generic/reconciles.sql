@@ -5,6 +5,7 @@
   measures:  aggregate over the model's rows → the same over the other's, to a millionth
   groups_of: "both" (a group missing on one side fails, unless its measures are 0) or "model" (only the model's groups)
   where_other: condition on the other's rows
+  other:     a relation, or a query in parentheses, which Redshift wants to have an alias
 #}
 {% test reconciles(model, other, by, measures, groups_of='both', where_other='true') %}
 
@@ -27,7 +28,7 @@ theirs as (
         {% for _, theirs in measures.items() -%}
         ({{ theirs }})::double precision as measure_{{ loop.index }}{{ ',' if not loop.last }}
         {% endfor %}
-    from {{ other }}
+    from {{ other }} as others
     where {{ where_other }}
     {% if by %}group by {% for _ in by %}{{ loop.index }}{{ ', ' if not loop.last }}{% endfor %}{% endif %}
 
