@@ -37,7 +37,7 @@ USES: dict[str, tuple[str, ...]] = {
 
 ENDPOINTS_WITHOUT_NAT: dict[str, tuple[InterfaceEndpoint, ...]] = {
     "database": ("secretsmanager",),
-    "streaming": ("glue", "lambda", "secretsmanager", "sqs", "sts"),
+    "streaming": ("glue", "kafka", "lambda", "secretsmanager", "sqs", "sts"),
     "spark": ("elasticmapreduce", "glue", "kms"),
     "containers": ("ecr.api", "ecr.dkr", "logs", "redshift-serverless", "secretsmanager", "ssm"),
     "orchestration": (
@@ -67,7 +67,7 @@ DAGs call. EMR: the service's own API, and the catalog and key that its jobs use
 Fargate: the image, the log, and what the tasks call; the weather source itself still needs NAT or a mirror.
 Database: the function that makes the roles reads their secrets. Streaming: Lambda's pollers, which work in
 the cluster's subnets, call Lambda and STS; the function behind them reads the registry and a secret and sends
-dead letters.
+dead letters; clients ask MSK for the brokers.
 """
 
 
@@ -87,6 +87,12 @@ def problems(settings: Settings) -> list[str]:
             "off: set stacks.streaming = true or leave the schedule out"
         )
     if settings.network.nat == "none":
+        if {"spark", "streaming"} <= set(enabled):
+            found.append(
+                'the streaming job cannot work with network.nat = "none", for Spark fetches its Kafka '
+                "connector from Maven Central, where no endpoint leads: set stacks.streaming = false or "
+                "another network.nat"
+            )
         for name, endpoints in ENDPOINTS_WITHOUT_NAT.items():
             missing = [each for each in endpoints if each not in settings.network.interface_endpoints]
             if name in enabled and missing:

@@ -24,6 +24,7 @@ InterfaceEndpoint = Literal[
     "elasticmapreduce",
     "events",
     "glue",
+    "kafka",
     "kms",
     "lambda",
     "logs",

@@ -148,12 +148,21 @@ def test_without_nat_a_stack_names_the_endpoints_that_it_lacks(stack: str) -> No
     assert ", ".join(missing) in str(caught.value)
 
 
-def test_without_nat_all_endpoints_are_enough() -> None:
+def test_without_nat_the_streaming_job_gets_no_connector() -> None:
+    with pytest.raises(SettingsError, match="Maven Central"):
+        load("dev", {"REFSTACK_NETWORK__NAT": "none"})
+
+
+def test_without_nat_all_endpoints_are_enough_for_all_but_the_streaming_job() -> None:
     endpoints = {endpoint for each in ENDPOINTS_WITHOUT_NAT.values() for endpoint in each}
 
     settings = load(
         "dev",
-        {"REFSTACK_NETWORK__NAT": "none", "REFSTACK_NETWORK__INTERFACE_ENDPOINTS": ",".join(endpoints)},
+        {
+            "REFSTACK_NETWORK__NAT": "none",
+            "REFSTACK_NETWORK__INTERFACE_ENDPOINTS": ",".join(endpoints),
+            "REFSTACK_STACKS__STREAMING": "false",
+        },
     )
 
     assert settings.network.nat == "none"
