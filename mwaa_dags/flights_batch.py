@@ -37,8 +37,8 @@ DOC = """
 2. **Curate**: one Glue job run types and cleans the flights; bad rows go to the rejects, each with a reason.
 3. **Quality**: Glue Data Quality holds the curated days against their rules, beside the transformation; the
    results are kept, and unless every rule passes, nothing is loaded.
-4. **Transform**: one transient EMR cluster builds the dimensions, then the facts. It is terminated whatever
-   happens to its steps.
+4. **Transform**: one transient EMR cluster, started beside the curation, builds the dimensions, then the
+   facts. It is terminated whatever happens to its steps.
 5. **Warehouse**: each table is copied into its staging table and merged, in one transaction a table.
 6. **Marts**: dbt builds the marts from the star and tests them, in a container; a failed test ends the run
    and is named.
@@ -181,34 +181,32 @@ with DAG(
 
     with TaskGroup("transform", tooltip="Curated flights and weather to a star schema, on EMR"):
         create_cluster = emr.create_cluster(plan["run_key"])
-        submit_steps = EmrAddStepsOperator(
-            task_id="submit_steps",
-            task_display_name="Submit the Spark steps",
-            job_flow_id=create_cluster.output,
-            steps=[
-                emr.spark_step("build_dimensions", [*days, "--airports", "{{ cfg.emr.reference.airports }}"]),
-                emr.spark_step("build_facts", days),
-            ],
-        )
-        built = {
-            name: EmrStepSensor(
-                task_id=name,
-                task_display_name=title,
+        submitted, built = {}, {}
+        for table_kind, arguments in (
+            ("dimensions", [*days, "--airports", "{{ cfg.emr.reference.airports }}"]),
+            ("facts", days),
+        ):
+            submitted[table_kind] = EmrAddStepsOperator(
+                task_id=f"submit_{table_kind}",
+                task_display_name=f"Submit the step for the {table_kind}",
                 job_flow_id=create_cluster.output,
-                step_id=f"{{{{ ti.xcom_pull(task_ids='transform.submit_steps')[{position}] }}}}",
+                steps=[emr.spark_step(f"build_{table_kind}", arguments)],
+            )
+            built[table_kind] = EmrStepSensor(
+                task_id=f"build_{table_kind}",
+                task_display_name=f"{table_kind.capitalize()} are built",
+                job_flow_id=create_cluster.output,
+                step_id=f"{{{{ ti.xcom_pull(task_ids='transform.submit_{table_kind}')[0] }}}}",
                 # Keeps one slot (the smallest environment has three) while a step runs. Rescheduled at short
                 # intervals, a sensor loses a try whenever the executor reports its last look after the
                 # scheduler has queued the next one.
                 mode="poke",
                 pre_execute=Limits("emr"),
             )
-            for position, (name, title) in enumerate(
-                {"build_dimensions": "Dimensions are built", "build_facts": "Facts are built"}.items()
-            )
-        }
         terminate_cluster = emr.terminate_cluster(create_cluster)
-        create_cluster >> submit_steps >> built["build_dimensions"] >> built["build_facts"]
-        built["build_facts"] >> terminate_cluster
+        create_cluster >> submitted["dimensions"] >> built["dimensions"] >> submitted["facts"]
+        submitted["facts"] >> built["facts"]
+        list(built.values()) >> terminate_cluster
 
     with TaskGroup("warehouse", tooltip="Star schema to Redshift"):
         prepare = LambdaInvokeFunctionOperator(
@@ -239,16 +237,18 @@ with DAG(
 
         prepare >> create_tables >> list(load.values())
         gate >> list(load.values())
-        built["build_dimensions"] >> [load[name] for name in DIMENSIONS]
+        built["dimensions"] >> [load[name] for name in DIMENSIONS]
         # Those of type 2 re-key facts: one after the other, and before the run's own facts come.
         load["dim_airline"] >> load["dim_aircraft"]
-        built["build_facts"] >> [load[name] for name in FACTS]
+        built["facts"] >> [load[name] for name in FACTS]
         [load[name] for name in DIMENSIONS] >> load["fact_flight"]
         [load[name] for name in DIMENSIONS] >> load["fact_flight_lifecycle"]
         load["fact_flight"] >> load["fact_airport_daily"]
         [load["fact_flight_lifecycle"], load["fact_airport_daily"]] >> count_rows
         list(load.values()) >> dbt_build
 
-    raw_objects >> curate >> [evaluate, create_cluster]
+    # A cluster takes minutes to start; meanwhile Glue curates what the facts are made of.
+    raw_objects >> [curate, create_cluster]
     snapshots >> create_cluster
+    curate >> [evaluate, submitted["facts"]]
     check_row_accounting(plan["run_key"], ingested["flights"].output, count_rows.output)

@@ -25,7 +25,7 @@ from local.layout import log_file
 from local.services.clients import client, role_environment
 from local.toolchain import SPARK_PACKAGES, tools
 
-SLOTS = int(os.environ.get("REFSTACK_SPARK_SLOTS", "1"))
+SLOTS = int(os.environ.get("REFSTACK_SPARK_SLOTS", "2"))
 POLL_SECONDS = 0.1
 EXTRA_CLASS_PATH = "spark.driver.extraClassPath"
 SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")

@@ -78,7 +78,8 @@ def test_the_emr_steps_that_the_task_recorded_completed(platform: Platform) -> N
     cluster = platform.returned("transform.create_cluster")
     steps = [
         emr.describe_step(ClusterId=cluster, StepId=step)["Step"]
-        for step in platform.returned("transform.submit_steps")
+        for kind in ("dimensions", "facts")
+        for step in platform.returned(f"transform.submit_{kind}")
     ]
     assert [(step["Name"], step["Status"]["State"]) for step in steps] == [
         ("build_dimensions", "COMPLETED"),

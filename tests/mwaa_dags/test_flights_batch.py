@@ -69,7 +69,7 @@ def test_months_are_ingested_by_mapped_invocations_and_all_else_runs_once(
 
     assert mapped == {"ingest.flights", "ingest.weather"}
     operators = [found["operator"] for found in flights_batch["tasks"].values()]
-    for once in ("CurationOperator", "EmrCreateJobFlowOperator", "EmrAddStepsOperator"):
+    for once in ("CurationOperator", "EmrCreateJobFlowOperator"):
         assert operators.count(once) == 1
 
 
@@ -77,13 +77,18 @@ def test_each_stage_waits_for_the_one_before(flights_batch: dict[str, Any]) -> N
     above = {name: ancestors(flights_batch, name) for name in flights_batch["tasks"]}
 
     assert {"ingest.flights", "ingest.weather", "ingest.raw_objects"} <= above["curate"]
-    assert {"curate", "ingest.snapshots"} <= above["transform.create_cluster"]
+    assert {"ingest.raw_objects", "ingest.snapshots"} <= above["transform.create_cluster"]
     assert "ingest.snapshots" not in above["curate"]
-    assert "transform.build_dimensions" in above["transform.build_facts"]
+    assert {"curate", "transform.build_dimensions"} <= above["transform.submit_facts"]
     for load in LOADS:
         stage = "transform.build_facts" if "fact" in load else "transform.build_dimensions"
         assert {stage, "warehouse.create_tables"} <= above[f"warehouse.{load}"]
     assert {f"warehouse.{load}" for load in LOADS} <= above["check_row_accounting"]
+
+
+def test_the_dimensions_are_built_while_the_flights_are_curated(flights_batch: dict[str, Any]) -> None:
+    assert "curate" not in ancestors(flights_batch, "transform.build_dimensions")
+    assert "transform.create_cluster" not in ancestors(flights_batch, "curate")
 
 
 def test_the_cluster_is_torn_down_whatever_its_steps_do(flights_batch: dict[str, Any]) -> None:
@@ -92,7 +97,8 @@ def test_the_cluster_is_torn_down_whatever_its_steps_do(flights_batch: dict[str,
     assert terminate["teardown"]
     assert terminate["fails_the_run"]
     assert task(flights_batch, "transform.create_cluster")["setup"]
-    assert {"transform.create_cluster", "transform.build_facts"} == set(terminate["upstream"])
+    steps = {"transform.build_dimensions", "transform.build_facts"}
+    assert {"transform.create_cluster", *steps} == set(terminate["upstream"])
     assert terminate["rendered"]["job_flow_id"] == "j-CLUSTER"
 
 
@@ -211,10 +217,14 @@ def test_the_rules_are_evaluated_over_the_run_its_history_and_its_rejects(
     assert limits["waiter_max_attempts"] * limits["waiter_delay"] <= 3601
 
 
-def test_emr_gets_both_steps_in_one_submission(flights_batch: dict[str, Any]) -> None:
-    rendered = task(flights_batch, "transform.submit_steps")["rendered"]
+def test_each_step_is_submitted_and_waited_for(flights_batch: dict[str, Any]) -> None:
+    steps = [
+        step
+        for kind in ("dimensions", "facts")
+        for step in task(flights_batch, f"transform.submit_{kind}")["rendered"]["steps"]
+    ]
 
-    dimensions, facts = rendered["steps"]
+    dimensions, facts = steps
     common = ["--raw-bucket", "raw-bucket", "--curated-bucket", "curated-bucket"]
     common += ["--warehouse-bucket", "warehouse-bucket"]
     common += ["--start-date", "2013-01-30", "--end-date", "2013-02-02", "--run-key", "manual__1"]
@@ -224,7 +234,7 @@ def test_emr_gets_both_steps_in_one_submission(flights_batch: dict[str, Any]) ->
         *common,
     ]
     assert dimensions["HadoopJarStep"]["Args"][-2:] == ["--airports", "s3://a/airports.csv"]
-    assert {step["ActionOnFailure"] for step in rendered["steps"]} == {"CANCEL_AND_WAIT"}
+    assert {step["ActionOnFailure"] for step in steps} == {"CANCEL_AND_WAIT"}
     assert task(flights_batch, "transform.build_dimensions")["rendered"]["step_id"] == "s-DIMENSIONS"
     assert task(flights_batch, "transform.build_facts")["rendered"]["step_id"] == "s-FACTS"
 
