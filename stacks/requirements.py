@@ -86,6 +86,11 @@ def problems(settings: Settings) -> list[str]:
             "orchestration.stream_guard_schedule keeps the streaming job running, but the streaming stack is "
             "off: set stacks.streaming = true or leave the schedule out"
         )
+    if "orchestration" in enabled and settings.spark.idle_minutes < settings.catalog.job_timeout_minutes:
+        found.append(
+            "a run's cluster would end itself while it waits for a long Glue job: set spark.idle_minutes to "
+            f"at least catalog.job_timeout_minutes ({settings.catalog.job_timeout_minutes})"
+        )
     if settings.network.nat == "none":
         if {"spark", "streaming"} <= set(enabled):
             found.append(

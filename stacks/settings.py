@@ -213,8 +213,8 @@ class Spark(Section):
     """Core nodes to begin with, and the least that managed scaling keeps."""
     max_instances: int = Field(default=3, ge=1, le=1000)
     """Nodes that managed scaling may reach, the primary not counted."""
-    idle_minutes: int = Field(default=10, ge=1, le=10080)
-    """Idle time after which the cluster terminates itself."""
+    idle_minutes: int = Field(default=60, ge=1, le=10080)
+    """Idle time after which the cluster terminates itself; a run's cluster waits for Glue's job beside it."""
     step_concurrency: int = Field(default=1, ge=1, le=256)
     """Steps that run at a time."""
     stream_vcpu: int = Field(default=4, ge=2, le=64)

@@ -88,6 +88,15 @@ def test_the_emr_steps_that_the_task_recorded_completed(platform: Platform) -> N
     assert emr.describe_cluster(ClusterId=cluster)["Cluster"]["Status"]["State"] == "TERMINATED"
 
 
+def test_a_curation_is_cleared_with_the_cluster_that_its_facts_need(platform: Platform) -> None:
+    wanted = {"dag_run_id": FIRST.run_id, "task_ids": ["curate"], "include_downstream": True}
+    body = {**wanted, "only_failed": False, "dry_run": True}
+    cleared = pipeline.rest("POST", f"/dags/{pipeline.DAG_ID}/clearTaskInstances", body=body)
+    names = {each["task_id"] for each in cleared["task_instances"]}
+    assert {"transform.create_cluster", "transform.submit_facts", "transform.terminate_cluster"} <= names
+    assert "ingest.flights" not in names
+
+
 def test_the_lists_in_force_are_in_the_raw_bucket_and_in_the_catalog(
     platform: Platform, buckets: dict[str, str]
 ) -> None:

@@ -72,6 +72,11 @@ def test_variables_of_the_local_runtime_are_not_settings() -> None:
         ("REFSTACK_WAREHOUSE__MAX_RPU", "9", "max_rpu must be 4, or a multiple of 8"),
         ("REFSTACK_WAREHOUSE__BASE_RPU", "16", "max_rpu must not be below base_rpu"),
         ("REFSTACK_SPARK__MIN_INSTANCES", "5", "max_instances must not be below min_instances"),
+        (
+            "REFSTACK_SPARK__IDLE_MINUTES",
+            "59",
+            "set spark.idle_minutes to at least catalog.job_timeout_minutes",
+        ),
         ("REFSTACK_STREAMING__AVAILABILITY_ZONES", "1", "greater than or equal to 2"),
         ("REFSTACK_ORCHESTRATION__MAX_WORKERS", "2", "max_workers must be 1 with mw1.micro"),
         ("REFSTACK_ORCHESTRATION__MIN_WORKERS", "2", "max_workers must not be below min_workers"),

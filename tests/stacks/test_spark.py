@@ -117,7 +117,7 @@ def test_a_cluster_scales_within_the_settings_and_ends_itself() -> None:
         "MinimumCapacityUnits": 2,
         "MaximumCapacityUnits": 10,
     }
-    assert asked["AutoTerminationPolicy"] == {"IdleTimeout": 600}
+    assert asked["AutoTerminationPolicy"] == {"IdleTimeout": 3600}
     assert asked["Instances"]["TerminationProtected"] is False
 
 
