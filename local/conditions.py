@@ -117,6 +117,7 @@ _CONDITIONS: dict[tuple[str, str], Callable[[Request], Context]] = {
     ("elasticmapreduce", "*"): _cluster_tags,
     ("ecs", "RunTask"): _ecs_cluster,
     ("ecs", "DescribeTasks"): _ecs_cluster,
+    ("ecs", "ListTasks"): _ecs_cluster,
     ("ecs", "StopTask"): _ecs_cluster,
     ("redshift-data", "DescribeStatement"): _statement_owner,
     ("redshift-data", "GetStatementResult"): _statement_owner,

@@ -7,17 +7,19 @@ from typing import Any
 
 from airflow.configuration import conf
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-from airflow.providers.amazon.aws.operators.redshift_data import RedshiftDataOperator
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.providers.amazon.aws.transfers.s3_to_redshift import S3ToRedshiftOperator
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import DAG, Asset, Param, task
+from refstack_dags import arrivals
 from refstack_dags.operational_database import OperationalDatabaseOperator
+from refstack_dags.redshift_script import redshift_script
 from refstack_dags.run_reports import too_late
 from refstack_dags.settings import Limits, cfg
 from refstack_dags.task_defaults import DEFAULT_ARGS
 
 ARRIVALS = Asset(name="arrivals", uri="refstack://raw/arrivals")
+RECORDS = "sql/arrivals"
 
 WAIT_DOC = """
 ### Arrivals: wait for a day's notices
@@ -35,14 +37,10 @@ LOG_DOC = """
 ### Arrivals: keep a record of them
 
 Runs whenever the asset `arrivals` is updated: copies the day's notices into Redshift (`staging.arrivals`) and
-notes the day in PostgreSQL (`orchestration.arrivals`). Again for the same day changes nothing.
+notes the day in PostgreSQL (`orchestration.arrivals`). Days that arrive while a run is under way are the next
+run's, all of them. Again for the same day changes nothing.
 """
 
-MAKE_REDSHIFT_TABLE = [
-    "CREATE TABLE IF NOT EXISTS staging.arrivals "
-    "(day DATE NOT NULL, data_set VARCHAR(32) NOT NULL, announced_at TIMESTAMP NOT NULL)",
-    "DELETE FROM staging.arrivals WHERE day = '{{ ti.xcom_pull(task_ids='arrived')['day'] }}'",
-]
 NOTE_ARRIVAL = [
     "CREATE TABLE IF NOT EXISTS orchestration.arrivals (day date PRIMARY KEY, files integer NOT NULL, "
     "noted_at timestamptz NOT NULL DEFAULT now())",
@@ -122,27 +120,18 @@ with DAG(
 ) as consumer:
 
     @task(task_id="arrived", task_display_name="What arrived")
-    def what_arrived(triggering_asset_events: Any) -> dict[str, Any]:
-        """Day and number of notices of the newest event; the run before took the older ones."""
-        newest: dict[str, Any] = triggering_asset_events[ARRIVALS][-1].extra
-        return newest
+    def what_arrived(triggering_asset_events: Any) -> list[dict[str, Any]]:
+        """Each day that arrived, with the number of its notices."""
+        return arrivals.by_day(triggering_asset_events[ARRIVALS])
 
     arrived = what_arrived()
-    make_table = RedshiftDataOperator(
-        task_id="make_table",
-        task_display_name="Make room in Redshift",
-        sql=MAKE_REDSHIFT_TABLE,
-        database="{{ cfg.warehouse.database }}",
-        workgroup_name="{{ cfg.warehouse.workgroup }}",
-        pre_execute=Limits("statement"),
-    )
-    copy_notices = S3ToRedshiftOperator(
+    prepare = redshift_script("prepare_arrivals", "Make room in Redshift", folder=RECORDS)
+    copy_notices = S3ToRedshiftOperator.partial(
         task_id="copy_notices",
         task_display_name="Copy the notices to Redshift",
         schema="staging",
-        table="arrivals",
+        table="copied_arrivals",
         s3_bucket="{{ cfg.buckets.raw }}",
-        s3_key="arrivals/date={{ ti.xcom_pull(task_ids='arrived')['day'] }}/",
         copy_options=["CSV", "IGNOREHEADER 1", "TIMEFORMAT 'auto'"],
         # The connection holds the role that COPY reads with; the statement itself is the task's own.
         aws_conn_id="redshift_copy",
@@ -151,12 +140,13 @@ with DAG(
             "database": "{{ cfg.warehouse.database }}",
             "workgroup_name": "{{ cfg.warehouse.workgroup }}",
         },
-    )
-    note = OperationalDatabaseOperator(
+        map_index_template="{{ task.s3_key }}",
+    ).expand(s3_key=arrived.map(arrivals.prefix))
+    keep = redshift_script("keep_arrivals", "Keep what was copied", folder=RECORDS)
+    note = OperationalDatabaseOperator.partial(
         task_id="note_arrival",
         task_display_name="Note the day in PostgreSQL",
         sql=NOTE_ARRIVAL,
-        parameters=arrived,
         split_statements=False,
-    )
-    arrived >> make_table >> copy_notices
+    ).expand(parameters=arrived)
+    prepare >> copy_notices >> keep

@@ -85,6 +85,8 @@ with DAG(
         # It does not end; the next task waits until it runs.
         wait_for_completion=False,
         pre_execute=Limits("emr"),
+        # A lost try may have started it, and two would write one checkpoint. The next run looks first.
+        retries=0,
     )
     running = EmrServerlessJobSensor(
         task_id="running",

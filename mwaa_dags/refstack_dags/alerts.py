@@ -20,12 +20,21 @@ def alert(context: Context) -> None:
 
     For `on_failure_callback` in a DAG's default arguments: Airflow calls that when no try is left, not for a
     failure that it retries, and not for the tasks that could not start because of it. It is called in the
-    task's own process or, when that was killed, in the DAG processor, which knows neither its exception nor
-    its log.
+    task's own process or, when its worker is gone, in the DAG processor, which knows neither its exception
+    nor its log. There Airflow 3.0 calls it although it will try again, which is no failure yet.
     """
+    if will_be_tried_again(context):
+        return
     SnsHook(aws_conn_id=None).publish_to_target(
         target_arn=cfg["alerts_topic_arn"], subject=subject(context), message=message(context)
     )
+
+
+def will_be_tried_again(context: Context) -> bool:
+    """Whether the task was lost with its worker, and has a try left."""
+    ti = context["ti"]
+    lost = context.get("exception") is None
+    return lost and ti.try_number <= getattr(ti, "max_tries", 0)
 
 
 def subject(context: Context) -> str:
@@ -59,6 +68,10 @@ def cause(exception: BaseException | str | None, task: Any = None) -> str:
         limit = getattr(task, "execution_timeout", None)
         seconds = "" if limit is None else f" of {limit.total_seconds():.0f} s"
         return f"the task took longer than its limit{seconds}, and was stopped"
+    if kind == "AirflowSensorTimeout":
+        limit = getattr(task, "timeout", None)
+        seconds = "" if limit is None else f" of {limit:.0f} s"
+        return f"what the task waits for did not come within its limit{seconds}"
     if exception is None or str(exception) == "":
         name = "" if exception is None else f" ({kind})"
         return f"the task's process ended without saying why{name}: look for lack of memory, or a time-out"

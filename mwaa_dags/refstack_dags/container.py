@@ -18,7 +18,7 @@ class ContainerOperator(EcsRunTaskOperator):
     """An EcsRunTaskOperator that takes a container's name in the settings, and the arguments of its program.
 
     The container's log is copied into the task's; a failure ends with its last lines, a success returns the
-    very last one.
+    very last one. A container that a lost try left running is waited for, not started beside itself.
     """
 
     template_fields: Sequence[str] = ("arguments",)
@@ -32,6 +32,7 @@ class ContainerOperator(EcsRunTaskOperator):
             container_name=container,
             awslogs_stream_prefix=container,
             awslogs_fetch_interval=LOG_INTERVAL,
+            reattach=True,
             pre_execute=Limits("container"),
             **kwargs,
         )

@@ -149,7 +149,9 @@ def allow_clusters(role: iam.Role, *, passed: list[iam.Role], tags: Mapping[str,
 
 
 def allow_containers(role: iam.Role, *, cluster: ecs.Cluster, tasks: Sequence[FargateTask]) -> None:
-    """Let tasks of a DAG run exactly these `tasks` on `cluster`, watch and stop them, and read their logs."""
+    """Let tasks of a DAG run exactly these `tasks` on `cluster`, find, watch and stop them, and read their
+    logs.
+    """
     here = f"arn:{Aws.PARTITION}:ecs:{Aws.REGION}:{Aws.ACCOUNT_ID}"
     revisions = [f"{here}:task-definition/{task.definition.family}:*" for task in tasks]
     running = f"{here}:task/{cluster.cluster_name}/*"
@@ -157,6 +159,8 @@ def allow_containers(role: iam.Role, *, cluster: ecs.Cluster, tasks: Sequence[Fa
     role.add_to_policy(
         iam.PolicyStatement(actions=["ecs:RunTask"], resources=revisions, conditions=on_cluster)
     )
+    # What lists tasks on Fargate is on no resource, hence the `*`; the condition leaves it one cluster.
+    role.add_to_policy(iam.PolicyStatement(actions=["ecs:ListTasks"], resources=["*"], conditions=on_cluster))
     role.add_to_policy(
         iam.PolicyStatement(
             actions=["ecs:DescribeTasks", "ecs:StopTask"], resources=[running], conditions=on_cluster

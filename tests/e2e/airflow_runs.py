@@ -6,11 +6,13 @@ import json
 import os
 import signal
 import sqlite3
+import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from local import faults, layout, pipeline, processes, runtime, summary
@@ -49,6 +51,32 @@ class Runs:
         dag_id, run_id = run
         await_(lambda: run_id in self.all(dag_id) and self.tasks(dag_id, run_id).get(task_id) in states)
 
+    def kill_worker(self, run: RunName, task_id: str) -> None:
+        """End the worker that runs a task, and the task with it, without a word; Airflow finds out at once.
+
+        By itself it would after five minutes without a sign of life.
+        """
+        task = int(self._task(run, task_id)["pid"])
+        listed = subprocess.run(
+            ["ps", "-o", "ppid=", "-p", str(task)], capture_output=True, text=True, check=True
+        )
+        # The worker first: it would report that its task was killed.
+        os.kill(int(listed.stdout), signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(task, signal.SIGKILL)
+        self._change(
+            "UPDATE task_instance SET last_heartbeat_at = datetime(last_heartbeat_at, '-1 day') "
+            "WHERE dag_id = ? AND run_id = ? AND task_id = ?",
+            *(*run, task_id),
+        )
+
+    def _task(self, run: RunName, task_id: str) -> dict[str, Any]:
+        dag_id, run_id = run
+        found: dict[str, Any] = self._platform.airflow(
+            f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
+        )
+        return found
+
     def finish(self, *runs: RunName) -> dict[str, str]:
         """Wait for the end of runs, of different DAGs or ids; their states by DAG and id."""
 
@@ -60,19 +88,29 @@ class Runs:
 
     def log(self, dag_id: str, run_id: str, task_id: str) -> list[dict[str, Any]]:
         """The lines of the log of a task's last try."""
-        pattern = f"airflow/*/logs/dag_id={dag_id}/run_id={run_id}/task_id={task_id}/**/*.log"
-        [*_, last] = sorted(self._platform.home.glob(pattern), key=lambda path: path.stat().st_mtime)
+        [*_, last] = self._logs(dag_id, run_id, task_id)
         return [json.loads(line) for line in last.read_text().splitlines()]
+
+    def await_log(self, run: RunName, task_id: str, text: str) -> None:
+        """Wait until a task, which may still run, has logged a text at any of its tries."""
+        await_(lambda: any(text in log.read_text() for log in self._logs(*run, task_id)))
+
+    def _logs(self, dag_id: str, run_id: str, task_id: str) -> list[Path]:
+        pattern = f"airflow/*/logs/dag_id={dag_id}/run_id={run_id}/task_id={task_id}/**/*.log"
+        return sorted(self._platform.home.glob(pattern), key=lambda path: path.stat().st_mtime)
 
     def backdate(self, dag_id: str, run_id: str, days: int) -> None:
         """Let a run have started `days` earlier than it did."""
+        self._change(
+            "UPDATE dag_run SET start_date = datetime(start_date, ?) WHERE dag_id = ? AND run_id = ?",
+            *(f"-{timedelta(days=days).days} days", dag_id, run_id),
+        )
+
+    def _change(self, statement: str, *parameters: str) -> None:
+        """Change one row of Airflow's own database."""
         [database] = self._platform.home.glob("airflow/*/airflow.db")
         with closing(sqlite3.connect(database, timeout=60)) as connection, connection:
-            changed = connection.execute(
-                "UPDATE dag_run SET start_date = datetime(start_date, ?) WHERE dag_id = ? AND run_id = ?",
-                (f"-{timedelta(days=days).days} days", dag_id, run_id),
-            )
-            assert changed.rowcount == 1
+            assert connection.execute(statement, parameters).rowcount == 1
 
 
 def kill_scheduler() -> None:
@@ -126,6 +164,18 @@ def changed_secret(name: str, change: Callable[[dict[str, Any]], dict[str, Any] 
             secrets.restore_secret(SecretId=name)
         else:
             secrets.put_secret_value(SecretId=name, SecretString=before)
+
+
+@contextmanager
+def unheard_arrivals() -> Iterator[None]:
+    """With nothing that listens to the notices of a day."""
+    events = runtime.client("events")
+    [rule] = [each for each in events.list_rules()["Rules"] if "arrivals/" in each.get("EventPattern", "")]
+    events.disable_rule(Name=rule["Name"])
+    try:
+        yield
+    finally:
+        events.enable_rule(Name=rule["Name"])
 
 
 class Alerts:

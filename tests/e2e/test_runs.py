@@ -11,11 +11,19 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-import psycopg
 import pytest
 
 from local import pipeline, runtime, stream, summary, warehouse_client
-from tests.e2e.airflow_runs import Alerts, Runs, await_, changed_secret, injected, kill_scheduler
+from tests.e2e import operational_store
+from tests.e2e.airflow_runs import (
+    Alerts,
+    Runs,
+    await_,
+    changed_secret,
+    injected,
+    kill_scheduler,
+    unheard_arrivals,
+)
 from tests.e2e.three_days import FIRST, Platform, tables
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -185,7 +193,9 @@ def test_the_backfill_succeeds_once_the_gate_lets_it_and_beside_it_what_goes_wro
         assert re.search(sentence, told[subject]), f"{subject}: {told[subject]}"
 
 
-def test_once_that_is_mended_the_next_try_succeeds(platform: Platform, runs: Runs) -> None:
+def test_once_that_is_mended_the_next_try_succeeds(
+    platform: Platform, runs: Runs, alerts: Alerts, buckets: dict[str, str]
+) -> None:
     flights = {
         "DatabaseName": summary.deployment()["catalog"]["curated_database"],
         "TableName": "flights",
@@ -193,28 +203,57 @@ def test_once_that_is_mended_the_next_try_succeeds(platform: Platform, runs: Run
     missing = LAST.split("-")
     runtime.client("glue").delete_partition(**flights, PartitionValues=missing)
 
-    ended = runs.finish(
-        runs.start("environment_check", "again"),
-        runs.start("file_arrival", "again", day=LAST),
-        runs.start("glue_catalog", "again", **RANGE),
-        runs.start("emr_transient", "again", **RANGE),
-    )
+    containers = started_containers()
+    with unheard_arrivals():
+        notice = f"day,data_set,announced_at\n{DAY},flights,2013-03-17 06:00:00\n"
+        runtime.client("s3").put_object(
+            Bucket=buckets["raw"], Key=f"arrivals/date={DAY}/flights.csv", Body=notice.encode()
+        )
+        with operational_store.busy():
+            left = runs.start("container_etl", "left", **RANGE)
+            await_(lambda: started_containers() - containers)
+            runs.kill_worker(left, "load")
+            again = [
+                runs.start("environment_check", "again"),
+                runs.start("file_arrival", "again", day=LAST),
+                runs.start("file_arrival", "other", day=DAY),
+                runs.start("glue_catalog", "again", **RANGE),
+                runs.start("emr_transient", "again", **RANGE),
+            ]
+            runs.await_log(left, "load", "Reattaching previously launched task")
+        ended = runs.finish(left, *again)
 
     assert set(ended.values()) == {"success"}, ended
+    # The container that the dead worker left is the only one: the next try has waited for it.
+    assert len(started_containers() - containers) == 1
+    assert operational_store.flights(DAY) == 943
+    assert alerts.received() == []
     catalog = runs.tasks("glue_catalog", "again")
     assert (catalog["repair_partitions"], catalog["nothing_to_repair"]) == ("success", "skipped")
     runtime.client("glue").get_partition(**flights, PartitionValues=missing)
 
 
-def test_an_arrival_is_noted_in_both_databases(platform: Platform, runs: Runs) -> None:
-    await_(lambda: set(runs.all("arrival_log").values()) & pipeline.FINISHED)
+def started_containers() -> set[str]:
+    """Tasks that were started from the ETL's definition, whatever became of them."""
+    deployed = summary.deployment()["containers"]
+    of_it = {"cluster": deployed["cluster"], "family": deployed["tasks"]["etl"]}
+    ecs = runtime.client("ecs")
+    states = ("RUNNING", "STOPPED")
+    return {arn for state in states for arn in ecs.list_tasks(**of_it, desiredStatus=state)["taskArns"]}
+
+
+def test_arrivals_that_come_together_are_all_noted_in_both_databases(platform: Platform, runs: Runs) -> None:
+    await_(lambda: {day for day, _ in operational_store.arrivals()} == {DAY, LAST}, seconds=120)
+    await_(lambda: set(runs.all("arrival_log").values()) <= pipeline.FINISHED)
 
     assert set(runs.all("arrival_log").values()) == {"success"}
-    copied = warehouse_client.query(f"SELECT data_set FROM staging.arrivals WHERE day = '{LAST}'")
-    with psycopg.connect(**runtime.write_endpoints()["database"]) as database:
-        noted = database.execute("SELECT day::text, files FROM orchestration.arrivals").fetchall()
-    assert sorted(row["data_set"] for row in copied) == ["flights", "weather"]
-    assert noted == [(LAST, 2)]
+    assert operational_store.arrivals() == [(DAY, 1), (LAST, 2)]
+    copied = warehouse_client.query("SELECT day, data_set FROM staging.arrivals")
+    assert sorted((str(row["day"]), row["data_set"]) for row in copied) == [
+        (DAY, "flights"),
+        (LAST, "flights"),
+        (LAST, "weather"),
+    ]
 
 
 def test_the_streaming_job_is_started_where_none_runs_and_only_there(

@@ -66,7 +66,7 @@ XCOMS: dict[str, dict[str, Any]] = {
     "stream_reconciliation": {"streamed_facts": "query-1", "batch_facts": []},
     "backfill": {"last_file": "file_2013_2.zip"},
     "file_arrival": {"day": "2013-01-30"},
-    "arrival_log": {"arrived": {"day": "2013-01-30", "files": 2}},
+    "arrival_log": {},
 }
 """What the tasks of a DAG before the rendered one left, by DAG."""
 
@@ -154,7 +154,7 @@ def described(dag: Any, task: Any) -> dict[str, Any]:
 
 def alerts() -> dict[str, list[str]]:
     """Subject and text of the alert for some failures."""
-    from refstack_dags.alerts import message, subject
+    from refstack_dags.alerts import message, subject, will_be_tried_again
 
     ti = SimpleNamespace(
         dag_id="flights_batch", task_id="quality.gate", run_id="manual__1", try_number=1, max_tries=2,
@@ -162,15 +162,25 @@ def alerts() -> dict[str, list[str]]:
     )  # fmt: skip
     killed = SimpleNamespace(**{**vars(ti), "task_id": "ä" * 200, "log_url": None, "try_number": 3})
     limited = SimpleNamespace(**{**vars(ti), "task": SimpleNamespace(execution_timeout=timedelta(hours=1))})
+    waiting = SimpleNamespace(**{**vars(ti), "task": SimpleNamespace(timeout=21600.0)})
     contexts = {
         "refused": {"ti": ti, "logical_date": datetime(2013, 3, 17, tzinfo=UTC), "exception": "2 rules"},
         "raised": {"ti": ti, "logical_date": None, "exception": ValueError("no such day")},
+        "lost": {"ti": ti},
         "killed": {"ti": killed},
         "timed_out": {"ti": ti, "exception": TimeoutError()},
         "limited": {"ti": limited, "exception": type("AirflowTaskTimeout", (BaseException,), {})("Timeout")},
+        "waited": {
+            "ti": waiting,
+            "exception": type("AirflowSensorTimeout", (Exception,), {})("Trigger timeout"),
+        },
         "long": {"ti": ti, "exception": "x" * 300_000},
     }
-    return {name: [subject(context), message(context)] for name, context in contexts.items()}
+    # One that will be tried again is no alert.
+    return {
+        name: [] if will_be_tried_again(context) else [subject(context), message(context)]
+        for name, context in contexts.items()
+    }
 
 
 def main() -> None:

@@ -161,6 +161,19 @@ def test_the_record_of_arrivals_is_made_when_the_asset_changes(described: dict[s
     assert described["dags"]["arrival_log"]["assets"] == ["arrivals"]
 
 
+def test_the_record_has_every_day_of_a_run_and_each_once(described: dict[str, Any]) -> None:
+    found = described["dags"]["arrival_log"]["tasks"]
+    keep = found["keep_arrivals"]["rendered"]["sql"]
+
+    assert found["copy_notices"]["mapped"]
+    assert found["note_arrival"]["mapped"]
+    # A file that was copied twice, because a try ended after its COPY, is kept once.
+    assert "DELETE FROM staging.arrivals " in keep[0]
+    assert "SELECT DISTINCT" in keep[1]
+    assert found["keep_arrivals"]["upstream"] == ["copy_notices"]
+    assert found["copy_notices"]["upstream"] == ["arrived", "prepare_arrivals"]
+
+
 def test_the_wait_and_the_batch_have_one_schedule(describe: Callable[..., Any]) -> None:
     dags = describe(AIRFLOW__REFSTACK__SCHEDULE="0 6 * * *")["dags"]
 
@@ -179,6 +192,7 @@ def test_the_stream_is_kept_running_only_where_there_is_a_schedule_for_that(
 
 
 def test_the_streaming_job_is_started_as_it_is_deployed_and_not_waited_out(described: dict[str, Any]) -> None:
+    assert described["dags"]["stream_guard"]["tasks"]["start"]["retries"] == 0
     start = described["dags"]["stream_guard"]["tasks"]["start"]["rendered"]
     tell = described["dags"]["stream_guard"]["tasks"]["tell"]["rendered"]
 

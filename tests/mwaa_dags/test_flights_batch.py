@@ -335,4 +335,12 @@ def test_an_alert_keeps_to_the_limits_of_sns_whatever_is_known(described: dict[s
     assert "ended without saying why: look for lack of memory" in message
     assert "(TimeoutError)" in described["alerts"]["timed_out"][1]
     assert "longer than its limit of 3600 s, and was stopped" in described["alerts"]["limited"][1]
+    assert "did not come within its limit of 21600 s" in described["alerts"]["waited"][1]
     assert len(described["alerts"]["long"][1]) < 5_000
+
+
+def test_a_task_that_was_lost_with_its_worker_alerts_only_when_no_try_is_left(
+    described: dict[str, Any],
+) -> None:
+    assert described["alerts"]["lost"] == []
+    assert described["alerts"]["killed"]

@@ -379,6 +379,7 @@ def test_the_actions_on_everything_are_those_that_know_no_resource() -> None:
 
     assert {action for action, where in allowed.resources.items() if "*" in where} == {
         "cloudwatch:PutMetricData",
+        "ecs:ListTasks",
         "elasticmapreduce:RunJobFlow",
         "glue:GetCrawlerMetrics",
         "logs:DescribeLogGroups",
