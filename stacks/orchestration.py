@@ -4,49 +4,32 @@ from __future__ import annotations
 
 import json
 
-from aws_cdk import ArnFormat
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_mwaa as mwaa
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from flights import schema
-from stacks.catalog import STREAM, CatalogStack
+from stacks.catalog import CatalogStack
 from stacks.constructs.airflow_role import airflow_role
 from stacks.constructs.airflow_secrets import AirflowSecrets
 from stacks.constructs.arrival_trigger import BATCH_DAG, ArrivalTrigger
 from stacks.constructs.bundle import ROOT
 from stacks.constructs.dag_bucket import DAGS, DagBucket
-from stacks.constructs.data_bucket import grant_put_objects, grant_read_objects
 from stacks.constructs.late_run_alarm import late_run_alarm
 from stacks.constructs.logs import PlatformLogGroup
 from stacks.constructs.stack import PlatformStack
-from stacks.constructs.task_permissions import (
-    allow_clusters,
-    allow_containers,
-    allow_crawler,
-    allow_evaluations,
-    allow_glue_job,
-    allow_partition_repair,
-    allow_queries,
-    allow_rest_api,
-    allow_statements,
-    allow_stream,
-)
 from stacks.constructs.wheels import download
 from stacks.containers import ContainersStack
+from stacks.dag_permissions import allow_tasks, task_policies
 from stacks.dag_settings import known_to_dags
-from stacks.database import AIRFLOW, DatabaseStack
+from stacks.database import DatabaseStack
 from stacks.ingestion import IngestionStack
 from stacks.lake import LakeStack
-from stacks.nag import acknowledge_wildcard
 from stacks.network import NetworkStack
 from stacks.security import SecurityStack
 from stacks.settings import PROJECT, Settings
 from stacks.spark import SparkStack
 from stacks.warehouse import WarehouseStack
-from streaming.tables import STREAM_EVENTS
 
 LOGS = ("DAGProcessing", "Scheduler", "Task", "WebServer", "Worker")
 """MWAA's names of its log groups, after `airflow-<environment>-`."""
@@ -110,7 +93,17 @@ class OrchestrationStack(PlatformStack):
             key=security.data_key,
             log_groups=log_groups,
         )
-        self._allow_tasks(security, lake, catalog, warehouse, spark, containers, ingestion)
+        allow_tasks(
+            self.role,
+            settings,
+            security=security,
+            lake=lake,
+            catalog=catalog,
+            warehouse=warehouse,
+            spark=spark,
+            containers=containers,
+            ingestion=ingestion,
+        )
         self.secrets = AirflowSecrets(self, "Secrets", settings=settings, key=security.data_key)
         self.variable = self.secrets.variable(
             PROJECT,
@@ -128,10 +121,18 @@ class OrchestrationStack(PlatformStack):
             ),
         )
         connections = self._connections(database, warehouse)
-        policies = [self._second_policy(lake, catalog, database)]
-        if spark.stream is not None:
-            policies.append(self._policy("StreamGuard", "Airflow keeps the streaming job running"))
-            allow_stream(policies[-1], settings)
+        policies = task_policies(
+            self,
+            self.role,
+            settings,
+            environment_name=self.environment_name,
+            secrets=self.secrets,
+            variable=self.variable,
+            lake=lake,
+            catalog=catalog,
+            database=database,
+            spark=spark,
+        )
         self.airflow = self._environment(security, network, database, dags)
         for each in (self.role, *policies, self.variable, *connections, dags.dags, *log_groups):
             self.airflow.node.add_dependency(each)
@@ -153,55 +154,6 @@ class OrchestrationStack(PlatformStack):
                 topic=security.alerts_topic,
             )
 
-    def _allow_tasks(
-        self,
-        security: SecurityStack,
-        lake: LakeStack,
-        catalog: CatalogStack,
-        warehouse: WarehouseStack,
-        spark: SparkStack,
-        containers: ContainersStack,
-        ingestion: IngestionStack,
-    ) -> None:
-        for function in (
-            ingestion.ingest_flights,
-            ingestion.ingest_weather,
-            ingestion.ingest_snapshots,
-            ingestion.prepare_warehouse,
-        ):
-            function.allow_invocation_by(self.role)
-        grant_read_objects(
-            lake.raw,
-            self.role,
-            "flights/",
-            "weather/",
-            reason="A sensor waits for the objects of a run's days.",
-        )
-        for bucket in (lake.curated, lake.warehouse):
-            grant_read_objects(
-                bucket, self.role, "accounting/", reason="The last task checks the row counts of its own run."
-            )
-        gate = catalog.quality_gate
-        allow_evaluations(self.role, ruleset_arn=gate.ruleset_arn, passed=gate.role)
-        grant_put_objects(
-            lake.curated, self.role, "quality/", reason="The gate keeps the results of a run, a file each."
-        )
-        self.role.add_to_policy(
-            iam.PolicyStatement(actions=["sns:Publish"], resources=[security.alerts_topic.topic_arn])
-        )
-        allow_clusters(
-            self.role,
-            passed=[spark.service_role, spark.node_role],
-            tags={"project": PROJECT, "environment": self.settings.name},
-        )
-        allow_statements(self.role, warehouse.workgroup_arn)
-        allow_containers(self.role, cluster=containers.cluster, tasks=[containers.dbt, containers.etl])
-        self.role.add_to_policy(
-            iam.PolicyStatement(
-                actions=["ssm:GetParameter"], resources=[spark.request_parameter.parameter_arn]
-            )
-        )
-
     def _connections(self, database: DatabaseStack, warehouse: WarehouseStack) -> list[secretsmanager.Secret]:
         """Where things are that no AWS call tells."""
         endpoint = database.instance.instance_endpoint
@@ -221,56 +173,6 @@ class OrchestrationStack(PlatformStack):
                 "redshift_copy", conn_type="aws", extra={"role_arn": warehouse.copy_role.role_arn}
             ),
         ]
-
-    def _policy(self, construct_id: str, description: str) -> iam.ManagedPolicy:
-        return iam.ManagedPolicy(self, construct_id, description=description, roles=[self.role])
-
-    def _second_policy(
-        self, lake: LakeStack, catalog: CatalogStack, database: DatabaseStack
-    ) -> iam.ManagedPolicy:
-        """What the tasks may do besides: the role's inline policy is full, at 10,240 characters."""
-        policy = self._policy("Tasks", "What else the tasks of Airflow may do")
-        connections = self.format_arn(
-            service="secretsmanager",
-            resource="secret",
-            resource_name=f"{self.secrets.prefix}/connections/*",
-            arn_format=ArnFormat.COLON_RESOURCE_NAME,
-        )
-        policy.add_statements(
-            iam.PolicyStatement(
-                actions=["secretsmanager:GetSecretValue"],
-                resources=[
-                    self.variable.secret_arn,
-                    connections,
-                    database.roles.secrets[AIRFLOW].secret_arn,
-                ],
-            )
-        )
-        allow_glue_job(policy, catalog.curate_job_arn)
-        allow_crawler(policy, catalog.crawler_name)
-        allow_partition_repair(
-            policy,
-            catalog.glue_arns(
-                catalog.curated_database, schema.CURATED_FLIGHTS.name, schema.REJECTED_FLIGHTS.name
-            ),
-        )
-        allow_queries(
-            policy,
-            workgroup_arn=catalog.athena.arn,
-            table_arns=catalog.glue_arns(catalog.curated_database, STREAM_EVENTS.name),
-            data=lake.curated.arn_for_objects(f"{STREAM}/events/*"),
-            results=lake.artifacts,
-        )
-        # Op is the least of Airflow's roles that may make a pool.
-        allow_rest_api(policy, self.environment_name, "Op")
-        acknowledge_wildcard(
-            policy,
-            connections,
-            "*",
-            reason="Airflow asks its backend for any connection that a DAG names before it looks elsewhere; "
-            "GetCrawlerMetrics knows no resource.",
-        )
-        return policy
 
     def _environment(
         self, security: SecurityStack, network: NetworkStack, database: DatabaseStack, dags: DagBucket
