@@ -15,6 +15,7 @@ from stacks.constructs.airflow_secrets import AirflowSecrets
 from stacks.constructs.arrival_trigger import BATCH_DAG, ArrivalTrigger
 from stacks.constructs.bundle import ROOT
 from stacks.constructs.dag_bucket import DAGS, DagBucket
+from stacks.constructs.killed_task_alarm import killed_task_alarm
 from stacks.constructs.late_run_alarm import late_run_alarm
 from stacks.constructs.logs import PlatformLogGroup
 from stacks.constructs.stack import PlatformStack
@@ -75,8 +76,8 @@ class OrchestrationStack(PlatformStack):
         )
         # MWAA would make these groups without a retention; it takes those that are there. Their key is the
         # environment's, as of those that it makes.
-        log_groups = [
-            PlatformLogGroup(
+        log_groups = {
+            name: PlatformLogGroup(
                 self,
                 f"{name}Log",
                 settings=settings,
@@ -84,14 +85,14 @@ class OrchestrationStack(PlatformStack):
                 name=f"airflow-{self.environment_name}-{name}",
             )
             for name in LOGS
-        ]
+        }
         self.role = airflow_role(
             self,
             name=ingestion.loader_role_name,
             environment_name=self.environment_name,
             bucket=dags.bucket,
             key=security.data_key,
-            log_groups=log_groups,
+            log_groups=list(log_groups.values()),
         )
         allow_tasks(
             self.role,
@@ -134,7 +135,7 @@ class OrchestrationStack(PlatformStack):
             spark=spark,
         )
         self.airflow = self._environment(security, network, database, dags)
-        for each in (self.role, *policies, self.variable, *connections, dags.dags, *log_groups):
+        for each in (self.role, *policies, self.variable, *connections, dags.dags, *log_groups.values()):
             self.airflow.node.add_dependency(each)
         self.arrivals = ArrivalTrigger(
             self,
@@ -146,6 +147,12 @@ class OrchestrationStack(PlatformStack):
             alerts_topic=security.alerts_topic,
         )
         self.arrivals.node.add_dependency(self.airflow)
+        killed_task_alarm(
+            self,
+            log_group=log_groups["Task"],
+            environment_name=self.environment_name,
+            topic=security.alerts_topic,
+        )
         if settings.orchestration.schedule is not None:
             late_run_alarm(
                 self,

@@ -106,6 +106,7 @@ CHANGES = {
     "AWS::Lambda::LayerVersion": None,
     "AWS::Lambda::Permission": None,
     "AWS::Logs::LogGroup": set_to(RetentionInDays=3),
+    "AWS::Logs::MetricFilter": set_to(FilterPattern="changed"),
     "AWS::MSK::Cluster": set_to(EnhancedMonitoring="PER_BROKER"),
     "AWS::MSK::Configuration": set_to(Description="Changed"),
     "AWS::MSK::Topic": set_to(PartitionCount=5),

@@ -472,6 +472,24 @@ def test_a_daily_run_that_does_not_come_alerts_where_there_is_a_schedule() -> No
     assert not late_run_alarms(synthesise())
 
 
+def test_a_killed_task_alerts_by_what_its_log_ends_with() -> None:
+    assembly = synthesise()
+    (alarm,) = [
+        each["Properties"]
+        for each in assembly.resources("AWS::CloudWatch::Alarm", stack="Orchestration").values()
+        if each["Properties"].get("MetricName") == "KilledTasks"
+    ]
+    found = assembly.only("AWS::Logs::MetricFilter", stack="Orchestration")
+    (counted,) = found["MetricTransformations"]
+
+    assert "TaskLog" in flat(found["LogGroupName"])
+    assert found["FilterPattern"] == '"Process terminated by signal" "SIGKILL"'
+    assert (counted["MetricNamespace"], counted["MetricName"]) == (alarm["Namespace"], "KilledTasks")
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanOrEqualToThreshold", 1)
+    assert alarm["TreatMissingData"] == "notBreaching"
+    assert "Alerts" in flat(alarm["AlarmActions"][0])
+
+
 @pytest.mark.parametrize(
     ("setting", "sentence"), [({"orchestration__max_workers": "3"}, "max_workers must be 1 with mw1.micro")]
 )

@@ -58,6 +58,12 @@ def log_group(physical_id: str, props: Properties) -> dict[str, Any]:
     return {**found, "Tags": logs.list_tags_for_resource(resourceArn=arn).get("tags", {})}
 
 
+@describer("AWS::Logs::MetricFilter")
+def metric_filter(physical_id: str, props: Properties) -> dict[str, Any]:
+    asked = {"logGroupName": props["LogGroupName"], "filterNamePrefix": physical_id}
+    return only(client("logs").describe_metric_filters(**asked)["metricFilters"])
+
+
 @describer("AWS::CloudWatch::Alarm")
 def alarm(physical_id: str, props: Properties) -> dict[str, Any]:
     cloudwatch = client("cloudwatch")
