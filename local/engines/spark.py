@@ -101,7 +101,8 @@ def run(job: Job, cancelled: threading.Event, on_start: Callable[[], None] = lam
     finally:
         if job.waits_for_turn:
             _slots.release()
-        for name in ("inputs", "tmp", "events", "spark-warehouse"):
+        unpacked = map(_unpacked_name, job.submission.archives)
+        for name in ("inputs", "tmp", "events", "spark-warehouse", *unpacked):
             shutil.rmtree(job.folder / name, ignore_errors=True)
 
 
@@ -113,7 +114,10 @@ def _submit(job: Job, cancelled: threading.Event, stdout: Path, stderr: Path) ->
         asked = {**given, **asked}
     arguments = [str(_fetch(job, submission.application)), *submission.arguments]
     options: list[str] = []
-    for option in ("py_files", "jars", "files", "archives"):
+    for uri in submission.archives:
+        # Where the driver and the executors start, as on a cluster; here these are one process.
+        shutil.unpack_archive(_fetch(job, uri), job.folder / _unpacked_name(uri))
+    for option in ("py_files", "jars", "files"):
         fetched = [str(_fetch(job, uri)) for uri in getattr(submission, option)]
         if fetched:
             options += [f"--{option.replace('_', '-')}", ",".join(fetched)]
@@ -172,6 +176,12 @@ def _watch(
     finally:
         processes.stop(name)
         log_file(name).unlink(missing_ok=True)
+
+
+def _unpacked_name(archive: str) -> str:
+    """The folder that an archive becomes: what its URI has behind `#`, else its own name."""
+    parts = urlsplit(archive)
+    return parts.fragment or parts.path.rpartition("/")[2]
 
 
 def _fetch(job: Job, uri: str) -> Path:

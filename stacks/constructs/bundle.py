@@ -1,4 +1,4 @@
-"""Zips of the repository's own code: one per Lambda function and container image, one of `flights` for Spark.
+"""Zips of the repository's own code: one per Lambda function and container image, and those for Spark.
 
 A bundle is built without Docker, for the interpreter it will run on rather than the one that builds it:
 dependencies come from the function's hash-locked `requirements.txt`, as pure-Python wheels only, so that the
@@ -28,6 +28,8 @@ CACHE = ROOT / "build" / "bundles"
 
 PYTHON_VERSION = "3.13"
 """The Lambda runtime's Python, for which dependencies are resolved."""
+SPARK_PYTHON_VERSION = "3.9"
+"""The Python of EMR's release, for what its jobs take along."""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _NOT_CODE = {"requirements.txt", "requirements.in", "packages.txt", "README.md"}
@@ -61,6 +63,18 @@ def package_zip(package: Path = PACKAGE, *, cache: Path = CACHE) -> Path:
     if not any(name.endswith(".py") for name in files):
         raise BundleError(f"{package} holds no Python code: there is nothing to ship to Glue and EMR.")
     return stored_zip(files, package.name, cache=cache)
+
+
+def libraries_zip(lock: Path, *, cache: Path = CACHE) -> Path:
+    """Zip of a lock's packages for Spark's Python, as --archives takes it: they lie at its top.
+
+    Raises
+    ------
+    BundleError
+        As `dependencies`.
+    """
+    files = dict(_files(dependencies(lock, python=SPARK_PYTHON_VERSION, cache=cache)))
+    return stored_zip(files, f"{lock.parent.name}-libraries", cache=cache)
 
 
 def function_zip(
@@ -133,13 +147,15 @@ def _ships(inner: str) -> bool:
     return inner.split("/", 1)[0] not in {"spark", "target", "logs", "dbt_packages"}
 
 
-def dependencies(lock: Path, *, cache: Path = CACHE) -> Path:
+def dependencies(lock: Path, *, python: str = PYTHON_VERSION, cache: Path = CACHE) -> Path:
     """Folder with a lock's packages, installed once per content of the lock.
 
     Parameters
     ----------
     lock
         A requirements file in which every line is pinned and has its hashes.
+    python
+        Version of the Python that will import them.
 
     Raises
     ------
@@ -147,7 +163,7 @@ def dependencies(lock: Path, *, cache: Path = CACHE) -> Path:
         A package has no pure-Python wheel or no hash, or cannot be downloaded; the message ends with pip's.
     """
     requirements = _requirements(lock)
-    fingerprint = hashlib.sha256("\n".join([PYTHON_VERSION, *requirements]).encode()).hexdigest()
+    fingerprint = hashlib.sha256("\n".join([python, *requirements]).encode()).hexdigest()
     target = cache / "packages" / fingerprint[:32]
     if target.is_dir():
         return target
@@ -155,7 +171,7 @@ def dependencies(lock: Path, *, cache: Path = CACHE) -> Path:
     scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix="installing-"))
     try:
         if requirements:
-            _pip_install(lock, scratch)
+            _pip_install(lock, scratch, python)
             _drop_installer_traces(scratch)
         try:
             scratch.rename(target)
@@ -174,20 +190,20 @@ def _requirements(lock: Path) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def _pip_install(lock: Path, target: Path) -> None:
-    """Install the lock's packages into `target` for the Lambda runtime, wheels of pure Python only."""
+def _pip_install(lock: Path, target: Path, python: str) -> None:
+    """Install the lock's packages into `target` for a version of Python, wheels of pure Python only."""
     command = [
         *(sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"),
         *("--require-hashes", "--no-compile", "--target", str(target), "--requirement", str(lock)),
         *("--only-binary", ":all:", "--platform", "any", "--implementation", "py", "--abi", "none"),
-        *("--python-version", PYTHON_VERSION),
+        *("--python-version", python),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         words = (done.stderr or done.stdout).strip().splitlines()
         raise BundleError(
             f"The dependencies of {lock.parent.name} could not be installed from {lock}. They must be pinned "
-            f"with hashes and have pure-Python wheels for Python {PYTHON_VERSION}, and the first synth needs "
+            f"with hashes and have pure-Python wheels for Python {python}, and the first synth needs "
             f"the package index. pip said: {words[-1] if words else 'nothing'}"
         )
 

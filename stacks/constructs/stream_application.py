@@ -12,7 +12,7 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from stacks.catalog import STREAM
-from stacks.constructs.bundle import ROOT, package_zip
+from stacks.constructs.bundle import ROOT, libraries_zip, package_zip
 from stacks.constructs.data_bucket import grant_put_objects, grant_read_write_objects
 from stacks.constructs.dead_letter_queue import DeadLetterQueue
 from stacks.constructs.job_assets import JobAsset
@@ -36,6 +36,8 @@ PACKAGES = (
     "software.amazon.msk:aws-msk-iam-auth:2.3.2",
 )
 """What Spark needs to read Kafka with IAM; it fetches them from Maven Central when the job starts."""
+LIBRARIES = "libraries"
+"""Folder in which the driver finds the Python packages that the job takes along."""
 
 
 class StreamApplication(Construct):
@@ -109,9 +111,10 @@ class StreamApplication(Construct):
         )
         script = JobAsset(self, "Job", path=ROOT / "emr_steps" / f"{JOB}.py")
         package = JobAsset(self, "Package", path=package_zip(ROOT / "streaming"))
-        for asset in (script, package):
+        libraries = JobAsset(self, "Libraries", path=libraries_zip(ROOT / "emr_steps" / "requirements.txt"))
+        for asset in (script, package, libraries):
             asset.grant_read(self.role)
-        request = self._request(settings, lake, streaming, script.uri, package.uri)
+        request = self._request(settings, lake, streaming, script.uri, package.uri, libraries.uri)
         self.request_parameter = ssm.StringParameter(
             self,
             "StartJobRun",
@@ -159,7 +162,13 @@ class StreamApplication(Construct):
         return role
 
     def _request(
-        self, settings: Settings, lake: LakeStack, streaming: StreamingStack, script: str, package: str
+        self,
+        settings: Settings,
+        lake: LakeStack,
+        streaming: StreamingStack,
+        script: str,
+        package: str,
+        libraries: str,
     ) -> dict[str, Any]:
         """Body of StartJobRun, as boto3 takes it."""
         properties = {
@@ -172,8 +181,14 @@ class StreamApplication(Construct):
             "spark.executor.memory": "2g",
             "spark.driver.cores": "1",
             "spark.driver.memory": "2g",
+            # Only the driver calls AWS from Python. It starts where archives are unpacked.
+            "spark.emr-serverless.driverEnv.PYTHONPATH": f"./{LIBRARIES}",
         }
-        parameters = [f"--py-files {package}", f"--packages {','.join(PACKAGES)}"]
+        parameters = [
+            f"--py-files {package}",
+            f"--archives {libraries}#{LIBRARIES}",
+            f"--packages {','.join(PACKAGES)}",
+        ]
         parameters += [f"--conf {key}={value}" for key, value in properties.items()]
         arguments = {
             "cluster-arn": streaming.cluster_arn,

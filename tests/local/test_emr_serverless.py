@@ -46,13 +46,16 @@ def application(serverless: Any) -> str:
     return str(made["applicationId"])
 
 
-def start(serverless: Any, application: str, program: str, *arguments: str, **more: Any) -> str:
+def start(
+    serverless: Any, application: str, program: str, *arguments: str, options: str = "", **more: Any
+) -> str:
+    submit: dict[str, Any] = {"entryPoint": f"s3://{CODE}/{program}", "entryPointArguments": list(arguments)}
+    if options:
+        submit["sparkSubmitParameters"] = options
     made = serverless.start_job_run(
         applicationId=application,
         executionRoleArn=f"arn:aws:iam::000000000000:role/{ROLE}",
-        jobDriver={
-            "sparkSubmit": {"entryPoint": f"s3://{CODE}/{program}", "entryPointArguments": list(arguments)}
-        },
+        jobDriver={"sparkSubmit": submit},
         **more,
     )
     return str(made["jobRunId"])
@@ -107,13 +110,28 @@ def test_a_run_computes_and_delivers_its_logs(gateway: Gateway, serverless: Any,
     assert ended["startedAt"] >= ended["createdAt"]
     listed = serverless.list_job_runs(applicationId=application, states=["SUCCESS"])["jobRuns"]
     assert [each["name"] for each in listed if each["id"] == run] == ["counting"]
-    key = f"serverless/applications/{application}/jobs/{run}/SPARK_DRIVER/stdout.gz"
-    stdout = gzip.decompress(gateway.client("s3").get_object(Bucket=LOGS, Key=key)["Body"].read()).decode()
+    stdout = said(gateway, application, run)
     assert "arguments ['one']" in stdout
     assert "partitions 3" in stdout
     assert "option 2" in stdout
     assert "rows 100" in stdout
     assert serverless.get_application(applicationId=application)["application"]["state"] == "STARTED"
+
+
+def said(gateway: Gateway, application: str, run: str) -> str:
+    """What the driver of a run wrote to its standard output."""
+    key = f"serverless/applications/{application}/jobs/{run}/SPARK_DRIVER/stdout.gz"
+    return gzip.decompress(gateway.client("s3").get_object(Bucket=LOGS, Key=key)["Body"].read()).decode()
+
+
+def test_a_run_imports_what_it_takes_along(gateway: Gateway, serverless: Any, application: str) -> None:
+    archive = f"--archives s3://{CODE}/package.zip#libraries"
+    path = "--conf spark.emr-serverless.driverEnv.PYTHONPATH=./libraries"
+    run = start(serverless, application, "module.py", options=f"{archive} {path}")
+    assert finish(serverless, application, run)["state"] == "SUCCESS"
+    assert said(gateway, application, run).startswith("hello from the zip")
+    [attempt] = gateway.home.glob(f"emr-serverless/{application}/{run}/1")
+    assert not (attempt / "libraries").exists()
 
 
 def test_a_failed_run_tells_the_exception_and_eventbridge(

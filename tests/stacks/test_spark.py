@@ -76,6 +76,16 @@ def test_the_streaming_job_names_the_packages_that_the_local_runtime_has() -> No
     assert PACKAGES == SPARK_PACKAGES
 
 
+def test_the_streaming_job_takes_its_libraries_along() -> None:
+    submit = request(name="/refstack/{}/stream/start_job_run")["jobDriver"]["sparkSubmit"]
+    parameters = submit["sparkSubmitParameters"]
+    [archive] = re.findall(r"--archives s3://\S+?/([0-9a-f]{64}\.zip)#libraries ", parameters)
+
+    assert "driverEnv.PYTHONPATH=./libraries" in parameters
+    readable = json.dumps(synthesise().resources("AWS::IAM::Policy", stack="Spark"))
+    assert archive in readable
+
+
 def test_drivers_and_executors_sign_in_by_their_region_and_bound_what_avro_reads() -> None:
     application = synthesise().only("AWS::EMRServerless::Application", stack="Spark")
     (defaults,) = application["RuntimeConfiguration"]

@@ -121,7 +121,7 @@ def test_dependencies_are_installed_once_for_a_lock(tmp_path: Path, monkeypatch:
     lock.write_text("one==1 --hash=sha256:00\n")
     installed: list[Path] = []
 
-    def install(_lock: Path, target: Path) -> None:
+    def install(_lock: Path, target: Path, _python: str) -> None:
         installed.append(target)
         (target / "one.py").write_text("")
 
@@ -134,6 +134,7 @@ def test_dependencies_are_installed_once_for_a_lock(tmp_path: Path, monkeypatch:
     assert again == first
     assert len(installed) == 1
 
+    assert dependencies(lock, python="3.9", cache=tmp_path / "cache") != first
     lock.write_text("one==2 --hash=sha256:00\n")
     assert dependencies(lock, cache=tmp_path / "cache") != first
 
