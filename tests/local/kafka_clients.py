@@ -62,7 +62,7 @@ def send(settings: dict[str, Any], topic: str, values: list[bytes], key: bytes |
     producer = Producer({**settings, "enable.idempotence": True})
     for value in values:
         producer.produce(topic, value, key=key, on_delivery=delivered)
-    left = producer.flush(30)
+    left = producer.flush(120)
     assert (left, failures) == (0, [])
 
 

@@ -80,7 +80,7 @@ class Reading:
     def unmap(self, identity):
         self.gateway.client("lambda").delete_event_source_mapping(UUID=identity)
 
-    def invocations(self, values, seconds=60):
+    def invocations(self, values, seconds=120):
         """The invocations until all `values` were seen."""
         sqs, found = self.gateway.client("sqs"), []
         deadline = time.monotonic() + seconds
@@ -198,7 +198,7 @@ def test_a_mapping_goes_on_where_its_group_has_committed(reading):
     reading.send(topic, "a", "b")
     mapping = reading.map(topic)
     reading.invocations(["a", "b"])
-    eventually(lambda: mapping_of(reading, mapping)["LastProcessingResult"] == "OK", 20)
+    eventually(lambda: mapping_of(reading, mapping)["LastProcessingResult"] == "OK", 60)
     reading.unmap(mapping)
     reading.send(topic, "c")
     again = reading.map(topic)
@@ -215,7 +215,7 @@ def test_without_a_destination_a_batch_that_fails_is_tried_until_the_function_is
     topic = reading.topic(1)
     reading.send(topic, "good", "poison")
     mapping = reading.map(topic)
-    eventually(lambda: mapping_of(reading, mapping)["LastProcessingResult"].startswith("PROBLEM"), 30)
+    eventually(lambda: mapping_of(reading, mapping)["LastProcessingResult"].startswith("PROBLEM"), 60)
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as bundle:
         bundle.writestr("handler.py", HANDLER.replace('startswith("poison")', 'startswith("venom")'))

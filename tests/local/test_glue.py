@@ -69,7 +69,7 @@ def test_a_run_gets_the_jobs_and_its_own_arguments(glue: Any, gateway: Gateway) 
     assert [found["Id"] for found in glue.get_job_runs(JobName="count")["JobRuns"]] == [run_id]
     output = messages(gateway, "/aws-glue/jobs/output", run_id)
     given = ["--a", "1", "--b", "2", "--JOB_ID", "j_count", "--JOB_RUN_ID", run_id, "--JOB_NAME", "count"]
-    assert output == [f"arguments {given}", "partitions 5", "rows 100"]
+    assert output == [f"arguments {given}", "partitions 5", "option None", "rows 100"]
     assert any("SparkContext" in line for line in messages(gateway, "/aws-glue/jobs/error", run_id))
     events = gateway.client("s3").get_object(Bucket=LOGS, Key=f"glue/{run_id}")["Body"].read().decode()
     assert '"Event":"SparkListenerApplicationEnd"' in events

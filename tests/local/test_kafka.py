@@ -194,7 +194,7 @@ def test_a_stock_client_without_settings_reads_from_the_endpoint(kafka, cluster,
         topic,
         bootstrap_servers=own["bootstrap.servers"].split(","),
         auto_offset_reset="earliest",
-        consumer_timeout_ms=5000,
+        consumer_timeout_ms=60_000,
     )
     assert [next(consumer).value for _ in range(3)] == [b"1", b"2", b"3"]
     consumer.close()

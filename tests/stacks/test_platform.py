@@ -242,7 +242,7 @@ def test_s3_writes_access_logs_for_buckets_of_this_account_only(assembly: Assemb
 
 def test_whatever_fails_rings_an_alarm_on_the_alerts_topic(assembly: Assembly) -> None:
     alarms = of_type(assembly, "AWS::CloudWatch::Alarm").values()
-    watched = {str(each["Properties"]["Dimensions"]) for each in alarms}
+    watched = {str(each["Properties"].get("Dimensions")) for each in alarms}
     queues = [name.split("/")[1] for name in of_type(assembly, "AWS::SQS::Queue")]
 
     assert all("Alerts" in str(each["Properties"]["AlarmActions"]) for each in alarms)

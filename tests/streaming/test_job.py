@@ -113,7 +113,7 @@ def test_unreadable_records_in_the_middle_of_a_batch_harm_no_other(
     producer = Producer(streams.brokers.client_settings())
     told: Any = [(PUBLISHED_AT, b"9" * 18)]
     producer.produce(job.topic, to_json(replace(event, event_id="untold")), headers=told)
-    assert producer.flush(30) == 0
+    assert producer.flush(120) == 0
     sent.produced += 1
     spark.run(replace(job, records_per_batch=None))
 
