@@ -6,12 +6,14 @@ process' start time, so a reused id is never signalled.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import random
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +27,8 @@ KILL_TIMEOUT_SECONDS = 5.0
 PORTS = range(15_000, 32_000)
 """Below the ports that systems hand out by themselves: nobody is given one between its choice and its use."""
 PORT_TRIES = 200
+CLAIM_SECONDS = 120
+"""For so long a preferred port is its platform's, though nothing may listen on it yet."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +133,10 @@ def stop_all(*, spare: int | None = None) -> list[str]:
 
 
 def free_port(preferred: int) -> int:
-    """`preferred` if nothing listens on it (0: no wish), else one of PORTS that is free, at random."""
+    """`preferred` if it is nobody's (0: no wish), else one of PORTS that is free, at random."""
     for port in (preferred, *random.sample(PORTS, PORT_TRIES)):
+        if port and port == preferred and not _claim(port):
+            continue
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -140,6 +146,24 @@ def free_port(preferred: int) -> int:
             if port:
                 return port
     raise OSError("no free port on this machine")
+
+
+def _claim(port: int) -> bool:
+    """Note that this platform takes `port`; False if another one has just done so.
+
+    Two that start at the same time would both find it free, and one's clients would reach the other's server.
+    """
+    folder = Path(tempfile.gettempdir()) / f"refstack-ports-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with (folder / str(port)).open("a+") as note:
+        fcntl.flock(note, fcntl.LOCK_EX)
+        note.seek(0)
+        recent = time.time() - os.fstat(note.fileno()).st_mtime < CLAIM_SECONDS
+        if recent and note.read() not in ("", str(home())):
+            return False
+        note.truncate(0)
+        note.write(str(home()))
+        return True
 
 
 def listening(port: int) -> bool:

@@ -82,6 +82,17 @@ def test_a_reused_process_id_is_never_signalled(own_home: Path) -> None:
     os.killpg(bystander.pid, signal.SIGKILL)
 
 
+def test_a_preferred_port_is_for_a_while_the_platform_s_that_asked_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = processes.free_port(0)
+    assert processes.free_port(port) == port
+    monkeypatch.setenv("REFSTACK_HOME", str(tmp_path / "other"))
+    assert processes.free_port(port) != port
+    monkeypatch.setattr(processes, "CLAIM_SECONDS", 0)
+    assert processes.free_port(port) == port
+
+
 def test_a_free_port_is_the_preferred_one_unless_it_is_taken() -> None:
     port = processes.free_port(0)
     assert processes.free_port(port) == port
