@@ -465,7 +465,7 @@ DEFECTS = {
     ),
     "versions_do_not_overlap_stg_aircraft_tail_number": "update core.dim_aircraft "
     "set valid_to = '2013-06-01' where tail_number = 'N2' and not is_current",
-    "in_range_stg_flights_distance_miles__10000__1": "update core.fact_flight "
+    "in_range_stg_flights_distance_miles__12451__1": "update core.fact_flight "
     "set distance_miles = 0 where flight_date = '2013-07-03'",
     "in_range_stg_weather_humidity_pct__100__0": "update core.dim_weather set humidity_pct = 101",
     "a_cancelled_flight_neither_arrives_nor_diverts": "update core.fact_flight "
