@@ -6,13 +6,11 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-from airflow.providers.amazon.aws.operators.emr import EmrAddStepsOperator
-from airflow.providers.amazon.aws.sensors.emr import EmrStepSensor
 from airflow.sdk import DAG, Param, task
 from refstack_dags import emr
 from refstack_dags.plan import checked_range
 from refstack_dags.run_reports import too_late
-from refstack_dags.settings import Limits, cfg
+from refstack_dags.settings import cfg
 from refstack_dags.task_defaults import DEFAULT_ARGS
 
 DOC = """
@@ -62,30 +60,18 @@ with DAG(
 
     plan = checked_range()
     create_cluster = emr.create_cluster(plan["run_key"])
-    submit_step = EmrAddStepsOperator(
-        task_id="submit_step",
-        task_display_name="Submit the step",
-        job_flow_id=create_cluster.output,
-        steps=[
-            emr.spark_step(
-                "build_dimensions",
-                [
-                    *("--start-date", plan["start"], "--end-date", plan["end"], "--run-key", plan["run_key"]),
-                    *("--airports", "{{ cfg.emr.reference.airports }}"),
-                ],
-            )
+    submit_step = emr.submit_step(
+        create_cluster,
+        "build_dimensions",
+        [
+            *("--start-date", plan["start"], "--end-date", plan["end"], "--run-key", plan["run_key"]),
+            *("--airports", "{{ cfg.emr.reference.airports }}"),
         ],
+        task_id="submit_step",
+        title="Submit the step",
     )
-    step_done = EmrStepSensor(
-        task_id="step_done",
-        task_display_name="The step is done",
-        job_flow_id=create_cluster.output,
-        step_id="{{ ti.xcom_pull(task_ids='submit_step')[0] }}",
-        mode="poke",
-        pre_execute=Limits("emr"),
-        # A step that failed stays failed: only a new one, on a new cluster, can succeed.
-        retries=0,
-    )
+    # A step that failed stays failed: only a new one, on a new cluster, can succeed.
+    step_done = emr.await_step(submit_step, task_id="step_done", title="The step is done", retries=0)
     terminate_cluster = emr.terminate_cluster(create_cluster)
     create_cluster >> submit_step >> step_done >> terminate_cluster
     # Its end, not the teardown's, is the run's: a step that failed fails the run.

@@ -10,9 +10,7 @@ from airflow.configuration import conf
 from airflow.exceptions import AirflowFailException
 from airflow.providers.amazon.aws.hooks.glue import GlueDataQualityHook
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-from airflow.providers.amazon.aws.operators.emr import EmrAddStepsOperator
 from airflow.providers.amazon.aws.operators.lambda_function import LambdaInvokeFunctionOperator
-from airflow.providers.amazon.aws.sensors.emr import EmrStepSensor
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.sdk import DAG, Param, TaskGroup, task
 from refstack_dags import date_range, emr, glue, quality, row_accounting, run_reports
@@ -181,32 +179,27 @@ with DAG(
 
     with TaskGroup("transform", tooltip="Curated flights and weather to a star schema, on EMR"):
         create_cluster = emr.create_cluster(plan["run_key"])
-        submitted, built = {}, {}
-        for table_kind, arguments in (
-            ("dimensions", [*days, "--airports", "{{ cfg.emr.reference.airports }}"]),
-            ("facts", days),
-        ):
-            submitted[table_kind] = EmrAddStepsOperator(
-                task_id=f"submit_{table_kind}",
-                task_display_name=f"Submit the step for the {table_kind}",
-                job_flow_id=create_cluster.output,
-                steps=[emr.spark_step(f"build_{table_kind}", arguments)],
-            )
-            built[table_kind] = EmrStepSensor(
-                task_id=f"build_{table_kind}",
-                task_display_name=f"{table_kind.capitalize()} are built",
-                job_flow_id=create_cluster.output,
-                step_id=f"{{{{ ti.xcom_pull(task_ids='transform.submit_{table_kind}')[0] }}}}",
-                # Keeps one slot (the smallest environment has three) while a step runs. Rescheduled at short
-                # intervals, a sensor loses a try whenever the executor reports its last look after the
-                # scheduler has queued the next one.
-                mode="poke",
-                pre_execute=Limits("emr"),
-            )
+        submit_dimensions = emr.submit_step(
+            create_cluster,
+            "build_dimensions",
+            [*days, "--airports", "{{ cfg.emr.reference.airports }}"],
+            task_id="submit_dimensions",
+            title="Submit the step for the dimensions",
+        )
+        dimensions = emr.await_step(
+            submit_dimensions, task_id="build_dimensions", title="Dimensions are built"
+        )
+        submit_facts = emr.submit_step(
+            create_cluster,
+            "build_facts",
+            days,
+            task_id="submit_facts",
+            title="Submit the step for the facts",
+        )
+        facts = emr.await_step(submit_facts, task_id="build_facts", title="Facts are built")
         terminate_cluster = emr.terminate_cluster(create_cluster)
-        create_cluster >> submitted["dimensions"] >> built["dimensions"] >> submitted["facts"]
-        submitted["facts"] >> built["facts"]
-        list(built.values()) >> terminate_cluster
+        create_cluster >> submit_dimensions >> dimensions >> submit_facts >> facts
+        [dimensions, facts] >> terminate_cluster
 
     with TaskGroup("warehouse", tooltip="Star schema to Redshift"):
         prepare = LambdaInvokeFunctionOperator(
@@ -237,10 +230,10 @@ with DAG(
 
         prepare >> create_tables >> list(load.values())
         gate >> list(load.values())
-        built["dimensions"] >> [load[name] for name in DIMENSIONS]
+        dimensions >> [load[name] for name in DIMENSIONS]
         # Those of type 2 re-key facts: one after the other, and before the run's own facts come.
         load["dim_airline"] >> load["dim_aircraft"]
-        built["facts"] >> [load[name] for name in FACTS]
+        facts >> [load[name] for name in FACTS]
         [load[name] for name in DIMENSIONS] >> load["fact_flight"]
         [load[name] for name in DIMENSIONS] >> load["fact_flight_lifecycle"]
         load["fact_flight"] >> load["fact_airport_daily"]
@@ -250,5 +243,5 @@ with DAG(
     # A cluster takes minutes to start; meanwhile Glue curates what the facts are made of.
     raw_objects >> [curate, create_cluster]
     snapshots >> create_cluster
-    curate >> [evaluate, submitted["facts"]]
+    curate >> [evaluate, submit_facts]
     check_row_accounting(plan["run_key"], ingested["flights"].output, count_rows.output)

@@ -24,6 +24,7 @@ from flights.schema import (
     RAW_AIRCRAFT,
     RAW_AIRLINES,
 )
+from flights.sources.snapshots import NULL
 from flights.spark.keys import surrogate_key
 from flights.tables import Table
 
@@ -151,7 +152,7 @@ def texts(rows: DataFrame, reference: Reference, *more: Column) -> DataFrame:
 
     def text(name: str) -> Column:
         trimmed = F.trim(name)
-        return F.when(~trimmed.isin("", *(() if name == key else ("NA",))), trimmed).alias(name)
+        return F.when(~trimmed.isin("", *(() if name == key else (NULL,))), trimmed).alias(name)
 
     return rows.select(*more, *(text(name) for name in reference.header))
 

@@ -7,12 +7,14 @@ from typing import Any
 
 from airflow.providers.amazon.aws.hooks.ssm import SsmHook
 from airflow.providers.amazon.aws.operators.emr import (
+    EmrAddStepsOperator,
     EmrCreateJobFlowOperator,
     EmrTerminateJobFlowOperator,
 )
+from airflow.providers.amazon.aws.sensors.emr import EmrStepSensor
 from airflow.sdk import task
 
-from refstack_dags.settings import cfg
+from refstack_dags.settings import Limits, cfg
 
 
 @task(task_id="read_cluster_request", task_display_name="Read the cluster's definition")
@@ -42,7 +44,35 @@ def terminate_cluster(cluster: EmrCreateJobFlowOperator) -> Any:
     ).as_teardown(setups=cluster, on_failure_fail_dagrun=True)
 
 
-def spark_step(name: str, arguments: list[Any]) -> dict[str, Any]:
+def submit_step(
+    cluster: EmrCreateJobFlowOperator, name: str, arguments: list[Any], *, task_id: str, title: str
+) -> EmrAddStepsOperator:
+    """The task that hands the step `name` to `cluster`."""
+    return EmrAddStepsOperator(
+        task_id=task_id,
+        task_display_name=title,
+        job_flow_id=cluster.output,
+        steps=[_spark_step(name, arguments)],
+    )
+
+
+def await_step(submitted: EmrAddStepsOperator, *, task_id: str, title: str, **kwargs: Any) -> EmrStepSensor:
+    """The task that waits for the step that `submitted` handed over."""
+    return EmrStepSensor(
+        task_id=task_id,
+        task_display_name=title,
+        job_flow_id=submitted.job_flow_id,
+        step_id=f"{{{{ ti.xcom_pull(task_ids='{submitted.task_id}')[0] }}}}",
+        # Keeps one slot (the smallest environment has three) while a step runs. Rescheduled at short
+        # intervals, a sensor loses a try whenever the executor reports its last look after the scheduler has
+        # queued the next one.
+        mode="poke",
+        pre_execute=Limits("emr"),
+        **kwargs,
+    )
+
+
+def _spark_step(name: str, arguments: list[Any]) -> dict[str, Any]:
     """An EMR step, as a template, that runs the script `name` of the settings on the platform's buckets."""
     return {
         "Name": name,
