@@ -8,7 +8,7 @@ PYTHON := $(shell for p in python3.12 python3.11 python3; do \
 RUN := $(TOOLS)/main/bin/python -m local.cli
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up stream down compose status spark-history test test-faults bench lint synth deploy destroy fidelity
+.PHONY: help setup demo up stream down compose status spark-history test test-all test-faults bench lint synth deploy destroy fidelity
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 22
@@ -40,6 +40,9 @@ spark-history: setup ## open Spark's UI on the event logs of the runs
 
 test: setup ## the whole offline suite
 	@$(RUN) test
+
+test-all: setup ## the slow rest of the tests, without what `make test` runs; up to an hour
+	@$(RUN) test-all
 
 test-faults: setup ## kill jobs and brokers of the stream by chance, for some minutes
 	@$(RUN) test-faults

@@ -116,12 +116,21 @@ def destroy(env: Env = "dev") -> None:
 
 @app.command()
 def test() -> None:
-    """The whole offline suite."""
+    """The whole offline suite, without the slow rest."""
+    # Two workers: half of the time goes by waiting. Their groups are in tests/conftest.py.
+    _check("the tests", "pytest", "-n", "2", "--no-loadscope-reorder", _junit("junit.xml"))
+
+
+@app.command()
+def test_all() -> None:
+    """The slow rest, which `make test` leaves out: walks through an environment's life, soaks."""
+    _check("the slow tests", "pytest", "-m", "slow or soak", _junit("junit-slow.xml"))
+
+
+def _junit(name: str) -> str:
     reports = ROOT / "build" / "test"
     reports.mkdir(parents=True, exist_ok=True)
-    # Two workers: half of the time goes by waiting. Their groups are in tests/conftest.py.
-    workers = ("-n", "2", "--no-loadscope-reorder")
-    _check("the tests", "pytest", *workers, f"--junitxml={reports / 'junit.xml'}")
+    return f"--junitxml={reports / name}"
 
 
 @app.command()
