@@ -106,6 +106,11 @@ SERVICES: tuple[tuple[str, str, str], ...] = (
     ),
     ("EC2 (VPC)", "recorded", "described as asked for; no network behind it"),
     ("KMS", "emulated", "keys, policies, rotation settings; encrypts on request only"),
+    (
+        "Service Quotas",
+        "recorded",
+        "the few quotas that matter here; a test may plant a small account's, and CodeBuild keeps to its own",
+    ),
     ("Access Analyzer", "recorded", "analyzers are listed and find nothing"),
     ("Athena", "emulated", "SQL over the real objects by DuckDB"),
     ("CloudWatch alarms", "emulated", "by ministack; queues and functions report no metrics to them"),

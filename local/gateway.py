@@ -100,7 +100,7 @@ async def serve(app: Any) -> None:
     from hypercorn.asyncio import serve as hypercorn_serve  # type: ignore[import-not-found]
     from hypercorn.config import Config  # type: ignore[import-not-found]
 
-    from local import faults, inspection
+    from local import account, faults, inspection
     from local.services import kafka_identity, lambda_pollers
 
     config = Config()
@@ -127,6 +127,8 @@ async def serve(app: Any) -> None:
             await _respond(send, *await asyncio.to_thread(inspection.answer, stack))
         elif path == faults.PATH:
             await _respond(send, 200, faults.plan(await _body(receive)))
+        elif path == account.PATH:
+            await _respond(send, 200, account.plant(await _body(receive)))
         elif path == kafka_identity.PATH:
             body = await _body(receive)
             await _respond(send, *await asyncio.to_thread(kafka_identity.answer, body))
