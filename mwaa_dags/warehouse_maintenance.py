@@ -24,8 +24,8 @@ DOC = """
    inserts it again; vacuuming gives the space back and restores the order of the sort key.
 2. **Analyze**: statistics of what changed.
 3. **Export**: `UNLOAD` writes the mart `mart_on_time_performance` to
-   `exports/mart_on_time_performance/month_start=<month>/` of the warehouse bucket, as Parquet, with a
-   manifest beside the months. Running it again replaces the files.
+   `exports/mart_on_time_performance/month_start=<month>/` of the warehouse bucket, as Parquet. Running it
+   again replaces the files of each month that the mart has.
 4. **Freshness**: the run fails when a fact table was not loaded for longer than `max_age_hours`.
 
 | parameter | meaning |

@@ -68,7 +68,7 @@ class _Target:
 
     def write(self, table: pa.Table, columns: Sequence[ResultColumn]) -> int:
         command = self._command
-        if not command.allow_overwrite and not command.clean_path and any(self._keys(self._prefix)):
+        if self._would_overwrite():
             raise TransferError(
                 "Specified unload destination on S3 is not empty",
                 "Consider using a different bucket / prefix, manually removing the target files in S3, or "
@@ -91,6 +91,20 @@ class _Target:
         if command.manifest:
             self._put(f"{self._prefix}manifest", _manifest(written, columns, command.verbose), 0, encryption)
         return int(table.num_rows)
+
+    def _would_overwrite(self) -> bool:
+        """Whether a file stands where the command, as it is written, must not put one.
+
+        With PARTITION BY, CLEANPATH removes files from the partitions' folders only, so the manifest of an
+        earlier UNLOAD, which is beside them, stays: https://docs.aws.amazon.com/redshift/latest/dg/r_UNLOAD.html
+        """
+        command = self._command
+        if command.allow_overwrite:
+            return False
+        if not command.clean_path:
+            return any(self._keys(self._prefix))
+        manifest = f"{self._prefix}manifest"
+        return bool(command.manifest and command.partition_by) and manifest in self._keys(manifest)
 
     def _files(self, rows: pa.Table, columns: Sequence[ResultColumn]) -> Iterator[tuple[str, bytes, int]]:
         end = extension(self._command)

@@ -647,11 +647,7 @@ def test_the_maintenance_scripts_run_as_the_loader(warehouse):
         warehouse.run(export, data=job)
     found = s3.list_objects_v2(Bucket=warehouse.bucket, Prefix="exports/")["Contents"]
     months = "exports/mart_on_time_performance/month_start=2013-0{}-01/0000_part_00.parquet"
-    assert [item["Key"] for item in found] == [
-        "exports/mart_on_time_performance/manifest",
-        months.format(1),
-        months.format(2),
-    ]
+    assert [item["Key"] for item in found] == [months.format(1), months.format(2)]
 
 
 def test_deleting_a_workgroup_closes_its_endpoint(gateway):

@@ -188,6 +188,18 @@ def test_cleanpath_with_partitions_removes_in_the_new_partitions_only(s3):
     assert keys(s3) == ["m/b=q/old", "m/b=x/0000_part_00.parquet"]
 
 
+def test_cleanpath_leaves_the_manifest_beside_the_partitions_which_is_then_in_the_way(s3):
+    options = "parquet partition by (b) manifest cleanpath"
+    run(s3, options)
+    before = keys(s3)
+    with pytest.raises(TransferError, match="unload destination on S3 is not empty"):
+        run(s3, options)
+    assert keys(s3) == before
+    run(s3, options.replace("cleanpath", "allowoverwrite"))
+    run(s3, "parquet manifest cleanpath")
+    run(s3, "parquet manifest cleanpath")
+
+
 def test_a_missing_bucket_is_told(s3):
     namespace = Namespace(roles=lambda: ([ROLE], None), s3=lambda _: s3)
     [statement] = translate(f"unload ('select 1') to 's3://nowhere/x' iam_role '{ROLE}' parquet")

@@ -69,6 +69,7 @@ def test_the_mart_goes_to_the_exports_as_the_unload_role(maintenance: dict[str, 
     assert unload.role_arn == "arn:aws:iam::000000000000:role/unload"
     assert (unload.format, unload.partition_by, unload.kms_key) == ("parquet", ["month_start"], "auto")
     assert unload.clean_path, "running it again replaces the files"
+    assert not unload.manifest, "which CLEANPATH would leave, and the next run refuse to overwrite"
 
 
 @pytest.mark.airflow
