@@ -1,4 +1,4 @@
-"""What policies may ask of a call besides its action and resource: condition keys, and the roles it passes.
+"""What policies may ask of a call besides its action and resource: condition keys, and what the call implies.
 
 Covers the keys that the deployed policies use; ministack itself knows the global ones and those of S3.
 """
@@ -18,6 +18,13 @@ OWN_USER_ID = object()
 Context = dict[str, Any]
 """Condition key → value, or values."""
 
+RUN_JOB_FLOW_IMPLIES = {
+    "Tags": "AddTags",
+    "AutoTerminationPolicy": "PutAutoTerminationPolicy",
+    "ManagedScalingPolicy": "PutManagedScalingPolicy",
+}
+"""Member of a RunJobFlow request → the action whose right its caller needs for it."""
+
 
 def conditions(key: str, request: Request) -> Context:
     """Condition keys of a call to one of our services, by the name that its requests are signed for."""
@@ -25,7 +32,25 @@ def conditions(key: str, request: Request) -> Context:
     return {} if function is None else function(request)
 
 
-def passed_roles(key: str, request: Request) -> Iterator[tuple[str, str]]:
+def implied_calls(key: str, request: Request) -> Iterator[tuple[str, str, Context]]:
+    """Action, resource and condition keys of each further right that a call needs.
+
+    The roles that it passes, and what members of a request do that have an action of their own. EMR checks
+    these before the cluster has an id or a tag, so on `cluster/*`:
+    https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-auto-termination-policy.html (permissions to
+    use auto-termination), https://github.com/gchq/sleeper/issues/2584 (the refusal of AddTags).
+    """
+    for role, principal in _passed_roles(key, request):
+        yield "iam:PassRole", role, {"iam:PassedToService": principal}
+    if (key, request.operation) == ("elasticmapreduce", "RunJobFlow"):
+        clusters = f"arn:aws:elasticmapreduce:{request.region}:{request.account}:cluster/*"
+        for member, action in RUN_JOB_FLOW_IMPLIES.items():
+            if request.params.get(member):
+                keys = _request_tags(request) if member == "Tags" else {}
+                yield f"elasticmapreduce:{action}", clusters, keys
+
+
+def _passed_roles(key: str, request: Request) -> Iterator[tuple[str, str]]:
     """ARN of each role that a call hands to a service, with that service's principal."""
     if (key, request.operation) == ("glue", "StartDataQualityRulesetEvaluationRun"):
         yield _role_arn(request, request.params["Role"]), "glue.amazonaws.com"
@@ -40,7 +65,6 @@ def passed_roles(key: str, request: Request) -> Iterator[tuple[str, str]]:
             yield _role_arn(request, name), "ec2.amazonaws.com"
     if (key, request.operation) == ("emr-serverless", "StartJobRun"):
         yield request.params["executionRoleArn"], "emr-serverless.amazonaws.com"
-
     elif (key, request.operation) == ("ecs", "RunTask"):
         overrides = request.params.get("overrides", {})
         definition = _task_definition(request.params.get("taskDefinition", ""))

@@ -40,9 +40,11 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
 NOT_COVERED: tuple[str, ...] = (
     "Networks: addresses, routes and security groups are kept and described, but no packet is filtered.",
     "Encryption: keys and settings are kept and described; objects, volumes and databases lie unencrypted.",
-    "IAM: policies are evaluated and would-be denials recorded, but no call is refused. A service's own "
-    "calls on behalf of a caller (KMS under S3, PassRole under EMR) are not evaluated. aws:SecureTransport "
-    "counts as true: AWS' endpoints speak TLS, this one plain HTTP on the loopback address.",
+    "IAM: policies are evaluated and would-be denials recorded, but no call is refused. The rights that a "
+    "request implies are evaluated too (PassRole; of EMR's RunJobFlow also AddTags, PutAutoTerminationPolicy "
+    "and PutManagedScalingPolicy), a service's own calls on behalf of a caller (KMS under S3) are not. "
+    "aws:SecureTransport counts as true: AWS' endpoints speak TLS, this one plain HTTP on the loopback "
+    "address.",
     "MSK: clients sign in by SASL/OAUTHBEARER with a signed request, as on AWS; the other mechanism of IAM, "
     "AWS_MSK_IAM, SASL/SCRAM and mutual TLS are not there. Loopback clients may also come without TLS at the "
     "address in endpoints.json. The controller is one process, not three.",

@@ -20,7 +20,7 @@ from ministack.core import iam_actions, iam_evaluator, responses
 from ministack.services import athena, sts
 
 from local import faults
-from local.conditions import OWN_USER_ID, conditions, log_stream, metric_namespace, passed_roles
+from local.conditions import OWN_USER_ID, Context, conditions, implied_calls, log_stream, metric_namespace
 from local.layout import ACCOUNT, REGION, home
 from local.services.service import SERVICES, Request
 
@@ -29,7 +29,9 @@ _action: contextvars.ContextVar[str] = contextvars.ContextVar("iam_action", defa
 _conditions: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar(
     "conditions", default=None
 )
-_passed: contextvars.ContextVar[tuple[tuple[str, str], ...]] = contextvars.ContextVar("passed", default=())
+_implied: contextvars.ContextVar[tuple[tuple[str, str, Context], ...]] = contextvars.ContextVar(
+    "implied", default=()
+)
 _alternatives: contextvars.ContextVar[tuple[str, ...]] = contextvars.ContextVar("alternatives", default=())
 
 
@@ -106,9 +108,8 @@ def _record_denials(journal: Journal) -> None:
         checks = [(iam_action, resource_arn, own)]
         if any(verdict_on(iam_action, other, own) is None for other in _alternatives.get()):
             checks = []
-        for role, principal in _passed.get():
-            checks.append(("iam:PassRole", role, {"iam:PassedToService": principal}))
-        _passed.set(())
+        checks += _implied.get()
+        _implied.set(())
         _alternatives.set(())
         for action, resource, context in checks:
             verdict = verdict_on(action, resource, context)
@@ -153,7 +154,7 @@ def _record_calls(journal: Journal) -> None:
     ) -> Any:
         _request_id.set(request_id)
         _action.set("")
-        _passed.set(())
+        _implied.set(())
         _alternatives.set(())
         started = time.time()
         answer = await dispatch(method, path, headers, body, query, request_id)
@@ -223,7 +224,7 @@ def _name_resources() -> None:
             params = ours.parse(operation, uri_params, http)
             request = Request(operation.name, params, account, region, iam_evaluator.caller_arn(), "")
             _conditions.set(conditions(service, request))
-            _passed.set(tuple(passed_roles(service, request)))
+            _implied.set(tuple(implied_calls(service, request)))
             if ours.names_resource(operation.name):
                 named, *others = ours.resource_arns(operation, request)
                 _alternatives.set(tuple(others))

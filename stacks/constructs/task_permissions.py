@@ -100,9 +100,17 @@ def allow_clusters(role: iam.Role, *, passed: list[iam.Role], tags: Mapping[str,
             conditions={"StringEquals": wanted},
         )
     )
+    # What the request carries is checked as calls of their own, before the cluster has a tag to match:
+    # https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-auto-termination-policy.html
     role.add_to_policy(
         iam.PolicyStatement(
             actions=["elasticmapreduce:AddTags"], resources=[clusters], conditions={"StringEquals": wanted}
+        )
+    )
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=["elasticmapreduce:PutAutoTerminationPolicy", "elasticmapreduce:PutManagedScalingPolicy"],
+            resources=[clusters],
         )
     )
     role.add_to_policy(

@@ -249,6 +249,43 @@ def test_aws_managed_policies_have_their_real_documents(gateway):
     assert [line["action"] for line in denied] == ["ec2:CreateVpc"]
 
 
+def test_what_members_of_a_request_do_is_asked_of_the_caller_s_policies_too(gateway):
+    iam = gateway.client("iam")
+    role = iam.create_role(RoleName="starter", AssumeRolePolicyDocument=trust("glue.amazonaws.com"))["Role"]
+    statements = [
+        {"Effect": "Allow", "Action": "elasticmapreduce:RunJobFlow", "Resource": "*"},
+        {
+            "Effect": "Allow",
+            "Action": "elasticmapreduce:AddTags",
+            "Resource": f"arn:aws:elasticmapreduce:{REGION}:000000000000:cluster/*",
+            "Condition": {"StringEquals": {"elasticmapreduce:RequestTag/project": "refstack"}},
+        },
+    ]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    iam.put_role_policy(RoleName="starter", PolicyName="start", PolicyDocument=policy)
+    limits = {"UnitType": "Instances", "MinimumCapacityUnits": 1, "MaximumCapacityUnits": 2}
+    request = {
+        "Name": "without a release, so nothing starts",
+        "Instances": {"MasterInstanceType": "m5.xlarge"},
+        "Tags": [{"Key": "project", "Value": "refstack"}],
+        "AutoTerminationPolicy": {"IdleTimeout": 60},
+        "ManagedScalingPolicy": {"ComputeLimits": limits},
+    }
+    emr = clients.client("emr", role_arn=role["Arn"], session_name="starter")
+    other = {**request, "Tags": [{"Key": "project", "Value": "other"}]}
+    for each in (request, other):
+        with pytest.raises(ClientError, match="release label is required"):
+            emr.run_job_flow(**each)
+    denied = [
+        line
+        for line in lines(gateway.home / "would_deny.jsonl")
+        if line["caller"].endswith("/starter/starter")
+    ]
+    policies = ["elasticmapreduce:PutAutoTerminationPolicy", "elasticmapreduce:PutManagedScalingPolicy"]
+    assert [line["action"] for line in denied] == [*policies, "elasticmapreduce:AddTags", *policies]
+    assert {line["resource"].rpartition(":")[2] for line in denied} == {"cluster/*"}
+
+
 def test_a_policy_variable_stands_for_the_callers_own_value(gateway):
     iam = gateway.client("iam")
     own, other = "${aws:userid}", "nobody"

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from local.conditions import RUN_JOB_FLOW_IMPLIES
 from stacks.configuration import SettingsError
 from stacks.constructs.bundle import ROOT
 from tests.stacks.assembly import Assembly, synthesise
 from tests.stacks.permissions import as_list, flat, known_to_dags, permissions, secrets
+from tests.stacks.test_spark import request
 
 CONNECTIONS = ("flights_source", "operational_db", "redshift_copy")
 
@@ -341,6 +343,14 @@ def test_tasks_start_clusters_with_this_environment_s_tags_and_pass_single_roles
             f"{prefix}ResourceTag/environment": "dev",
         }
     }
+    # Asked for at a time when the cluster has no tags.
+    implied = {f"{prefix}{action}" for member, action in RUN_JOB_FLOW_IMPLIES.items() if member in request()}
+    assert implied == {
+        f"{prefix}{action}" for action in ("AddTags", "PutAutoTerminationPolicy", "PutManagedScalingPolicy")
+    }
+    for action in implied:
+        assert all(each.endswith(":cluster/*") for each in allowed.resources[action])
+        assert "ResourceTag" not in str(allowed.condition(action))
     # EMR's two, two a container, the one that evaluates quality rules, and that of the stream.
     assert len(allowed.resources["iam:PassRole"]) == 8
     assert all("ole" in each and "*" not in each for each in allowed.resources["iam:PassRole"])
