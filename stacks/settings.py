@@ -215,12 +215,8 @@ class Spark(Section):
     """Nodes that managed scaling may reach, the primary not counted."""
     idle_minutes: int = Field(default=60, ge=1, le=10080)
     """Idle time after which the cluster terminates itself; a run's cluster waits for Glue's job beside it."""
-    step_concurrency: int = Field(default=1, ge=1, le=256)
-    """Steps that run at a time."""
     stream_vcpu: int = Field(default=4, ge=2, le=64)
     """Most vCPUs that the streaming job on EMR Serverless uses, with 4 GB each; it bills while it runs."""
-    standing_cluster: bool = False
-    """Whether a cluster stands from deploy on, and bills; otherwise the DAG starts one a run."""
 
     @model_validator(mode="after")
     def _scaling_range(self) -> Spark:

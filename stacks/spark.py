@@ -16,7 +16,6 @@ from stacks.constructs.emr_roles import node_role, service_role
 from stacks.constructs.emr_security import MANAGED_POLICY_TAG, EmrSecurityGroups
 from stacks.constructs.job_assets import JobAsset
 from stacks.constructs.stack import PlatformStack
-from stacks.constructs.standing_cluster import StandingCluster
 from stacks.constructs.stream_application import StreamApplication
 from stacks.lake import LakeStack
 from stacks.network import NetworkStack
@@ -39,7 +38,7 @@ class SparkStack(PlatformStack):
     """What EMR needs: roles, security groups, encryption, the jobs' code, and the RunJobFlow request.
 
     No cluster runs between DAG runs: the DAG reads the request from an SSM parameter and starts one, which
-    ends itself when idle. `spark.standing_cluster` has one stand from deploy on instead.
+    ends itself when idle.
     """
 
     def __init__(
@@ -73,13 +72,12 @@ class SparkStack(PlatformStack):
             "event_log_folder", Path(__file__).parent / "constructs" / "event_log_folder.sh"
         )
         self._grant_data()
-        request = self._request()
         self.request_parameter = ssm.StringParameter(
             self,
             "RunJobFlow",
             parameter_name=settings.parameter("emr", "run_job_flow"),
             description="RunJobFlow request of the cluster that a DAG run starts",
-            string_value=self.to_json_string(request),
+            string_value=self.to_json_string(self._request()),
         )
         self.stream = (
             StreamApplication(
@@ -95,9 +93,6 @@ class SparkStack(PlatformStack):
             else None
         )
         """What runs the streaming job, where there is a stream."""
-        if settings.spark.standing_cluster:
-            cluster = StandingCluster(self, "Cluster", request=request)
-            cluster.node.add_dependency(self.node_role, self.service_role, self._groups)
 
     def _code(self, name: str, path: Path) -> JobAsset:
         asset = JobAsset(self, _construct_id(name), path=path)
@@ -212,7 +207,6 @@ class SparkStack(PlatformStack):
             },
             "AutoTerminationPolicy": {"IdleTimeout": settings.idle_minutes * 60},
             "ScaleDownBehavior": "TERMINATE_AT_TASK_COMPLETION",
-            "StepConcurrencyLevel": settings.step_concurrency,
             "EbsRootVolumeSize": 20,
             "VisibleToAllUsers": True,
             "BootstrapActions": [

@@ -274,6 +274,15 @@ def test_a_wrong_request_is_refused(emr: Any, changes: dict[str, Any], message: 
         emr.run_job_flow(**request(**changes))
 
 
+def test_a_step_that_would_halt_others_is_refused_where_several_run_at_a_time(emr: Any) -> None:
+    cluster_id = emr.run_job_flow(**request(StepConcurrencyLevel=2))["JobFlowId"]
+    with pytest.raises(ClientError, match="ActionOnFailure") as refused:
+        emr.add_job_flow_steps(JobFlowId=cluster_id, Steps=[step("a", "count.py", action="CANCEL_AND_WAIT")])
+    assert refused.value.response["Error"]["Code"] == "ValidationException"
+    assert emr.list_steps(ClusterId=cluster_id)["Steps"] == []
+    emr.terminate_job_flows(JobFlowIds=[cluster_id])
+
+
 def test_the_policy_of_idle_clusters_can_be_changed(emr: Any) -> None:
     cluster_id = emr.run_job_flow(**request(AutoTerminationPolicy={"IdleTimeout": 60}))["JobFlowId"]
     wait(lambda: cluster_state(emr, cluster_id), {"WAITING"})

@@ -275,10 +275,11 @@ def test_emr_may_pass_the_node_role_to_ec2_and_no_other() -> None:
     assert not any("*" in each for where in allowed.resources.values() for each in where)
 
 
-def test_no_cluster_stands_unless_the_setting_says_so() -> None:
-    assert synthesise().resources("AWS::EMR::Cluster") == {}
+def test_steps_run_one_after_the_other() -> None:
+    # The DAGs' steps have CANCEL_AND_WAIT, which EMR refuses where several steps run at a time:
+    # https://docs.aws.amazon.com/emr/latest/APIReference/API_StepConfig.html
+    assert request().get("StepConcurrencyLevel", 1) == 1
 
-    standing = synthesise(spark__standing_cluster="true").only("AWS::EMR::Cluster", stack="Spark")
-    assert standing["ReleaseLabel"] == request()["ReleaseLabel"]
-    assert standing["Configurations"][0]["Classification"] == "spark-defaults"
-    assert "AutoTerminationPolicy" not in standing
+
+def test_no_cluster_stands_between_runs() -> None:
+    assert synthesise().resources("AWS::EMR::Cluster") == {}
