@@ -85,6 +85,7 @@ class DatabaseStack(PlatformStack):
             backup_retention=Duration.days(database.backup_days),
             delete_automated_backups=removable,
             copy_tags_to_snapshot=True,
+            allow_major_version_upgrade=database.allow_major_version_upgrade or None,
             # The version is a setting: an upgrade behind its back would make the next deploy a downgrade.
             auto_minor_version_upgrade=False,
             publicly_accessible=False,

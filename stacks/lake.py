@@ -13,6 +13,14 @@ from stacks.nag import acknowledge_wildcard
 from stacks.security import SecurityStack
 from stacks.settings import Settings
 
+SMALLEST_THAT_MOVES = 128 * 1024
+"""Bytes from which on a colder class pays.
+
+Infrequent access bills each object as 128 KB at least, and the move itself as a request. Since 2024 it is
+also the default of S3, silently applied to a rule without sizes.
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html
+"""
+
 
 class LakeStack(PlatformStack):
     """Buckets for raw data, curated data, warehouse loads, artifacts and logs."""
@@ -50,9 +58,7 @@ class LakeStack(PlatformStack):
             settings=settings,
             key=key,
             access_logs=self.logs,
-            lifecycle_rules=[
-                s3.LifecycleRule(id="colder-classes", transitions=[to_infrequent_access, to_archive])
-            ],
+            lifecycle_rules=[_colder_classes(to_infrequent_access, to_archive)],
         )
         self.curated = DataBucket(
             self,
@@ -60,7 +66,7 @@ class LakeStack(PlatformStack):
             settings=settings,
             key=key,
             access_logs=self.logs,
-            lifecycle_rules=[s3.LifecycleRule(id="colder-classes", transitions=[to_infrequent_access])],
+            lifecycle_rules=[_colder_classes(to_infrequent_access)],
         )
         self.warehouse = DataBucket(self, "Warehouse", settings=settings, key=key, access_logs=self.logs)
         self.artifacts = DataBucket(
@@ -97,3 +103,12 @@ class LakeStack(PlatformStack):
             ],
         )
         acknowledge_wildcard(policy, objects, reason="Analysts may read every day of every curated table.")
+
+
+def _colder_classes(*transitions: s3.Transition) -> s3.LifecycleRule:
+    """Move what is large enough to be worth it; the rest stays in S3 Standard."""
+    return s3.LifecycleRule(
+        id="colder-classes",
+        object_size_greater_than=SMALLEST_THAT_MOVES - 1,
+        transitions=list(transitions),
+    )

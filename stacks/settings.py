@@ -68,7 +68,10 @@ class Environment(Section):
     termination_protection: bool = False
     """Whether CloudFormation refuses to delete the stacks."""
     account_singletons: bool = False
-    """Whether this environment owns what an account has once, such as the access analyzer."""
+    """Whether this environment owns what an account has once per region: the access analyzer.
+
+    The stack Security fails where the account has an analyzer already, its own or another environment's.
+    """
     log_retention_days: LogRetentionDays = 30
     """How long CloudWatch keeps the logs of every stack."""
 
@@ -112,9 +115,12 @@ class Lake(Section):
     """Lifecycle of the lake's objects."""
 
     infrequent_access_after_days: int = Field(default=60, ge=30)
-    """Age at which raw and curated objects move to S3 Standard-IA; S3 takes none younger than 30 days."""
+    """Age at which raw and curated objects of 128 KB or more move to S3 Standard-IA, 30 days at the earliest.
+
+    A day of New York's flights is smaller and stays in S3 Standard: Standard-IA would bill it as 128 KB.
+    """
     archive_after_days: int = Field(default=365, ge=60)
-    """Age at which raw objects move to Glacier Instant Retrieval."""
+    """Age at which raw objects of 128 KB or more move to Glacier Instant Retrieval."""
     noncurrent_versions_after_days: int = Field(default=30, ge=1)
     """Age at which overwritten or deleted versions are removed."""
     logs_after_days: int = Field(default=90, ge=1)
@@ -152,8 +158,18 @@ class Catalog(Section):
 class Database(Section):
     """RDS for PostgreSQL."""
 
-    engine_version: str = Field(default="18.4", pattern=r"^\d{2}\.\d{1,2}$")
-    """PostgreSQL version that RDS offers, with its minor part."""
+    engine_version: str = Field(default="18.6", pattern=r"^\d{2}\.\d{1,2}$")
+    """PostgreSQL version that RDS offers, with its minor part.
+
+    RDS stops creating instances of a minor version some months after its successor; a deployed instance
+    goes to a higher minor version with the next deploy. A lower version is refused.
+    """
+    allow_major_version_upgrade: bool = False
+    """Whether `engine_version` may name a higher major version than the deployed instance has.
+
+    Without it RDS refuses the update. With it RDS converts the database in place, for some minutes without
+    connections; there is no way back but a snapshot, which RDS takes before if backups are on.
+    """
     instance_type: str = Field(default="t4g.micro", pattern=r"^[a-z][a-z0-9-]+\.[a-z0-9]+$")
     """Instance class without RDS' `db.` in front."""
     name: str = Field(default="flights", pattern=r"^[a-z][a-z0-9_]{0,62}$")

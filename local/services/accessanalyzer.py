@@ -16,18 +16,28 @@ _lock = threading.Lock()
 
 @service.operation("CreateAnalyzer")
 def create_analyzer(request: Request) -> dict[str, Any]:
-    """Remember an analyzer; an account may have one of a type and name."""
-    name = request.params["analyzerName"]
+    """Remember an analyzer; an account has one of each account-level type.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-quotas.html
+    """
+    name, kind = request.params["analyzerName"], request.params["type"]
     arn = f"arn:aws:access-analyzer:{request.region}:{request.account}:analyzer/{name}"
     with _lock:
         if name in _analyzers:
             raise service.error(
                 "ConflictException", f"Analyzer {name} exists", resourceId=name, resourceType="Analyzer"
             )
+        if kind.startswith("ACCOUNT") and any(one["type"] == kind for one in _analyzers.values()):
+            raise service.error(
+                "ServiceQuotaExceededException",
+                f"You have reached the maximum number of analyzers of the type {kind} per account: 1",
+                resourceId=name,
+                resourceType="Analyzer",
+            )
         _analyzers[name] = {
             "arn": arn,
             "name": name,
-            "type": request.params["type"],
+            "type": kind,
             "createdAt": datetime.now(UTC),
             "status": "ACTIVE",
             "tags": request.params.get("tags", {}),

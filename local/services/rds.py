@@ -13,6 +13,7 @@ import botocore.exceptions
 
 from local.engines import postgres
 from local.layout import HOST
+from local.services import rds_offer
 from local.services.clients import client
 from local.services.rds_master_user import new_password, prepare
 from local.services.service import Request, Service
@@ -97,6 +98,7 @@ def create_db_instance(request: Request) -> dict[str, Any]:
         )
     if "DBClusterIdentifier" in given:
         raise service.error("InvalidParameterValue", "Aurora clusters are not emulated.")
+    rds_offer.check(given.get("EngineVersion", rds_offer.CURRENT))
     managed = given.get("ManageMasterUserPassword", False)
     if managed == ("MasterUserPassword" in given):
         raise service.error(
@@ -112,7 +114,7 @@ def create_db_instance(request: Request) -> dict[str, Any]:
             "DBInstanceArn": arn,
             "DbiResourceId": "db-" + uuid.uuid4().hex[:26].upper(),
             "Engine": "postgres",
-            "EngineVersion": "18.4",
+            "EngineVersion": rds_offer.CURRENT,
             "DBInstanceStatus": "available",
             "MasterUsername": admin,
             "InstanceCreateTime": datetime.now(UTC),

@@ -60,7 +60,6 @@ def denied(name, principal=None, resource=None):
 
 
 CHANGES = {
-    "AWS::AccessAnalyzer::Analyzer": None,
     "AWS::Athena::NamedQuery": set_to(Description="Changed"),
     "AWS::Athena::WorkGroup": set_to(Description="Changed"),
     "AWS::CloudWatch::Alarm": set_to(AlarmDescription="Changed"),

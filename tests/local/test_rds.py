@@ -137,5 +137,9 @@ def test_wrong_requests_are_refused(gateway, instance):
         rds.create_db_instance(
             DBInstanceIdentifier="x", ManageMasterUserPassword=True, **{**base, "Engine": "mysql"}
         )
+    with pytest.raises(Exception, match=r"Cannot find version 17\.4 for postgres"):
+        rds.create_db_instance(
+            DBInstanceIdentifier="x", ManageMasterUserPassword=True, EngineVersion="17.4", **base
+        )
     with pytest.raises(rds.exceptions.DBInstanceNotFoundFault):
         rds.describe_db_instances(DBInstanceIdentifier="nowhere")

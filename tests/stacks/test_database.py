@@ -93,7 +93,17 @@ def test_size_standby_and_backups_follow_the_settings() -> None:
     )
     assert (dev["MultiAZ"], dev["BackupRetentionPeriod"]) == (False, 1)
     assert (prod["MultiAZ"], prod["BackupRetentionPeriod"]) == (True, 35)
-    assert dev["EngineVersion"] == "18.4"
+    assert dev["EngineVersion"] == "18.6"
+
+
+def test_a_major_version_goes_up_only_where_the_settings_say_so() -> None:
+    upgrade = {"database__engine_version": "19.1"}
+    without = synthesise_core(**upgrade)
+    allowed = synthesise_core(**upgrade, database__allow_major_version_upgrade="true")
+
+    assert "AllowMajorVersionUpgrade" not in without.only(INSTANCE, stack="Database")
+    assert allowed.only(INSTANCE, stack="Database")["AllowMajorVersionUpgrade"] is True
+    assert allowed.only("AWS::RDS::DBParameterGroup", stack="Database")["Family"] == "postgres19"
 
 
 def test_each_job_has_a_role_with_a_generated_secret_of_its_own() -> None:

@@ -83,6 +83,14 @@ def test_old_data_moves_to_colder_classes() -> None:
     assert [each["StorageClass"] for each in curated] == ["STANDARD_IA"]
 
 
+@pytest.mark.parametrize("zone", ["Raw", "Curated"])
+def test_the_rule_says_that_small_objects_stay(zone: str) -> None:
+    """S3's own default since 2024, for every class: objects below 128 KB do not move."""
+    rule = rules(synthesise_core("prod"), zone)["colder-classes"]
+
+    assert int(rule["ObjectSizeGreaterThan"]) == 128 * 1024 - 1
+
+
 @pytest.mark.parametrize("zone", ZONES)
 def test_overwritten_versions_and_broken_uploads_go(zone: str) -> None:
     rule = rules(synthesise_core(), zone)["overwritten-versions"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.stacks.assembly import synthesise_core
 
 
@@ -61,10 +63,12 @@ def test_without_mfa_members_can_only_set_up_mfa() -> None:
     assert not [action for action in denied["NotAction"] if "*" in action]
 
 
-def test_the_access_analyzer_is_there_once_an_account() -> None:
-    assert len(synthesise_core("dev").resources("AWS::AccessAnalyzer::Analyzer")) == 1
-    assert synthesise_core("stage").resources("AWS::AccessAnalyzer::Analyzer") == {}
-    assert synthesise_core("prod").resources("AWS::AccessAnalyzer::Analyzer") == {}
+@pytest.mark.parametrize("environment", ["dev", "stage", "prod"])
+def test_an_account_s_only_analyzer_is_made_where_the_settings_ask_for_it(environment: str) -> None:
+    asked = synthesise_core(environment, environment__account_singletons="true")
+
+    assert synthesise_core(environment).resources("AWS::AccessAnalyzer::Analyzer") == {}
+    assert len(asked.resources("AWS::AccessAnalyzer::Analyzer")) == 1
 
 
 def test_no_role_can_make_identities() -> None:
