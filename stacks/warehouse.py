@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aws_cdk import Aws, Fn
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_redshiftserverless as redshift
@@ -120,11 +121,20 @@ class WarehouseStack(PlatformStack):
             default_iam_role_arn=self.copy_role.role_arn,
             log_exports=list(AUDIT_LOGS),
             # The second key of a deletion: without it the data stays, as a snapshot.
-            final_snapshot_name=None if removable else f"{self.namespace_name}-final",
+            final_snapshot_name=None if removable else self._final_snapshot_name(),
         )
         for group in groups:
             namespace.node.add_dependency(group)
         return namespace
+
+    def _final_snapshot_name(self) -> str:
+        """A name of this incarnation of the stack: a fixed one would be taken at the second deletion.
+
+        The first eight hexadecimal digits of the stack's id; the whole of it would pass the 64 characters of
+        `[a-z0-9-]` that a snapshot's name has (aws-resource-redshiftserverless-snapshot.html).
+        """
+        unique = Fn.select(0, Fn.split("-", Fn.select(2, Fn.split("/", Aws.STACK_ID))))
+        return f"{self.namespace_name}-final-{unique}"
 
     def _workgroup(self, network: NetworkStack) -> redshift.CfnWorkgroup:
         warehouse = self.settings.warehouse

@@ -174,7 +174,7 @@ def test_what_is_known_of_an_object_is_kept_by_key_and_version() -> None:
     assert table["SSESpecification"]["SSEType"] == "KMS"
 
 
-@pytest.mark.parametrize(("environment", "policy"), [("dev", "Delete"), ("prod", "Retain")])
+@pytest.mark.parametrize(("environment", "policy"), [("dev", "Delete"), ("prod", "RetainExceptOnCreate")])
 def test_tables_are_deleted_with_both_keys_only(environment: str, policy: str) -> None:
     tables = synthesise(environment).resources("AWS::DynamoDB::Table").values()
 

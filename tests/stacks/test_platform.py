@@ -181,8 +181,15 @@ def test_data_stays_without_the_second_key() -> None:
     kept = of_type(synthesise("prod"), *stateful)
     gone = of_type(synthesise("dev"), *stateful)
 
-    assert {resource["DeletionPolicy"] for resource in kept.values()} <= {"Retain", "Snapshot"}
+    assert {resource["DeletionPolicy"] for resource in kept.values()} <= {"RetainExceptOnCreate", "Snapshot"}
     assert {resource["DeletionPolicy"] for resource in gone.values()} == {"Delete"}
+
+
+def test_a_creation_that_rolls_back_leaves_nothing_that_the_next_one_meets(assembly: Assembly) -> None:
+    """Plain Retain holds on the rollback of a creation, too (aws-attribute-deletionpolicy.html)."""
+    assert not [
+        name for name, each in every_resource(assembly).items() if each.get("DeletionPolicy") == "Retain"
+    ]
 
 
 def test_no_lambda_stands_behind_a_resource_but_the_dag_bucket_deployment(assembly: Assembly) -> None:

@@ -16,7 +16,7 @@ def test_keys_rotate_and_go_only_with_the_second_key() -> None:
     assert len(keys) == 2
     assert all(key["Properties"]["EnableKeyRotation"] is True for key in keys.values())
     assert {key["DeletionPolicy"] for key in keys.values()} == {"Delete"}
-    assert {key["DeletionPolicy"] for key in kept.values()} == {"Retain"}
+    assert {key["DeletionPolicy"] for key in kept.values()} == {"RetainExceptOnCreate"}
 
 
 def test_key_policies_let_services_in_for_this_account_only() -> None:

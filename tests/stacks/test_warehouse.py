@@ -95,7 +95,10 @@ def test_data_leaves_a_snapshot_unless_both_keys_are_turned() -> None:
     prod = synthesise_core("prod").only(NAMESPACE, stack="Warehouse")
 
     assert "FinalSnapshotName" not in dev
-    assert prod["FinalSnapshotName"] == "refstack-prod-warehouse-final"
+    # A fixed name would be taken when the stack is deleted for the second time.
+    stack_uuid = {"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]}
+    unique = {"Fn::Select": [0, {"Fn::Split": ["-", stack_uuid]}]}
+    assert prod["FinalSnapshotName"] == {"Fn::Join": ["", ["refstack-prod-warehouse-final-", unique]]}
 
 
 def test_nobody_is_let_in_before_a_client_writes_a_rule() -> None:
