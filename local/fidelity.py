@@ -99,7 +99,9 @@ SERVICES: tuple[tuple[str, str, str], ...] = (
     (
         "MSK",
         "real engine",
-        "Apache Kafka of the cluster's version, TLS, IAM sign-in; each new action held against the policies",
+        "Apache Kafka of the cluster's version, TLS, IAM sign-in; each new action held against the policies; "
+        "topic settings are a JSON object in base64 as the API takes and answers it, configurations the "
+        "properties that MSK lets one set",
     ),
     (
         "EventBridge, SQS, SNS, DynamoDB, SSM, Secrets Manager",

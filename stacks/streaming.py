@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from aws_cdk import Fn, Token
@@ -160,7 +161,8 @@ class StreamingStack(PlatformStack):
             topic_name=name,
             partition_count=partitions,
             replication_factor=streaming.availability_zones,
-            configs=Fn.base64("".join(f"{key}={value}\n" for key, value in sorted(settings.items()))),
+            # What MSK documents as "encoded as a Base64 string" is a JSON object of strings.
+            configs=Fn.base64(json.dumps(settings, sort_keys=True)),
         )
         topic.apply_removal_policy(removal_policy(self.settings))
 

@@ -219,8 +219,11 @@ class Instance(ResourceType):
         if "IamInstanceProfile" in props:
             wanted["IamInstanceProfile"] = {"Name": props["IamInstanceProfile"]}
         if "UserData" in props:
-            # boto3 encodes it again.
-            wanted["UserData"] = base64.b64decode(props["UserData"]).decode()
+            try:
+                # boto3 encodes it again.
+                wanted["UserData"] = base64.b64decode(props["UserData"], validate=True).decode()
+            except ValueError as problem:
+                raise ValueError("Invalid BASE64 encoding of user data") from problem
         wanted |= {key: props[key] for key in ("KeyName", "PrivateIpAddress") if key in props}
         [made] = call("ec2", "run_instances", {k: v for k, v in wanted.items() if v})["Instances"]
         return self._complete(made["InstanceId"], props)

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from local.resources.provisioner import Context, Created, Properties, ResourceType, call, resource_type
+from local.services import kafka_topics
 from local.services.clients import client
 
 READY_SECONDS = 90
@@ -198,8 +199,12 @@ class Topic(ResourceType):
     def update(self, physical_id: str, old: Properties, new: Properties, context: Context) -> Created:
         if any(old.get(name) != new.get(name) for name in self.create_only):
             return self.create(new, context)
-        wanted = {key: value for key, value in new.items() if key != "ReplicationFactor"}
-        call("kafka", "update_topic", wanted)
+        named = {"ClusterArn": new["ClusterArn"], "TopicName": new["TopicName"]}
+        # MSK takes one of both in a call; settings that a template no longer has are the cluster's again.
+        for name, unset in (("PartitionCount", None), ("Configs", kafka_topics.encoded({}))):
+            wanted = new.get(name, unset)
+            if wanted != old.get(name, unset):
+                call("kafka", "update_topic", {**named, name: wanted})
         return Created(physical_id, {"TopicArn": physical_id})
 
     def delete(self, physical_id: str, props: Properties, context: Context) -> None:
@@ -208,4 +213,6 @@ class Topic(ResourceType):
     def describe(self, physical_id: str) -> dict[str, Any]:
         cluster, _, name = physical_id.replace(":topic/", ":cluster/").rpartition("/")
         found = client("kafka").describe_topic(ClusterArn=cluster, TopicName=name)
-        return {**found, "ClusterArn": cluster}
+        # MSK answers the cluster's settings, too.
+        own = kafka_topics.encoded(kafka_topics.own_settings(cluster, name))
+        return {**found, "ClusterArn": cluster, "Configs": own}

@@ -1,4 +1,9 @@
-"""MSK's configurations and their revisions."""
+"""MSK's configurations and their revisions.
+
+`ServerProperties` is server.properties in plain text for SDKs and CloudFormation, whose clients encode it:
+https://docs.aws.amazon.com/msk/1.0/apireference/configurations.html (a text that is encoded twice is refused:
+awsdocs/aws-cloudformation-user-guide#1186).
+"""
 
 from __future__ import annotations
 
@@ -6,10 +11,40 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+from local.services import kafka_brokers
 from local.services.kafka import service
 from local.services.service import Request, ServiceError
 
 _configurations = service.state("configurations")
+
+SETTABLE = frozenset(
+    (
+        *("allow.everyone.if.no.acl.found", "auto.create.topics.enable", "compression.type"),
+        *("connections.max.idle.ms", "default.replication.factor", "delete.topic.enable"),
+        *("group.initial.rebalance.delay.ms", "group.max.session.timeout.ms"),
+        *("group.min.session.timeout.ms", "leader.imbalance.per.broker.percentage"),
+        *("log.cleaner.delete.retention.ms", "log.cleaner.min.cleanable.ratio", "log.cleanup.policy"),
+        *("log.flush.interval.messages", "log.flush.interval.ms", "log.local.retention.bytes"),
+        *("log.local.retention.ms", "log.message.timestamp.after.max.ms"),
+        *("log.message.timestamp.before.max.ms", "log.message.timestamp.difference.max.ms"),
+        *("log.message.timestamp.type", "log.retention.bytes", "log.retention.hours"),
+        *("log.retention.minutes", "log.retention.ms", "log.roll.ms", "log.segment.bytes"),
+        *("max.incremental.fetch.session.cache.slots", "message.max.bytes", "min.insync.replicas"),
+        *("num.io.threads", "num.network.threads", "num.partitions"),
+        *("num.recovery.threads.per.data.dir", "num.replica.fetchers", "offsets.retention.minutes"),
+        *("offsets.topic.replication.factor", "replica.fetch.max.bytes"),
+        *("replica.fetch.response.max.bytes", "replica.lag.time.max.ms", "replica.selector.class"),
+        *("replica.socket.receive.buffer.bytes", "socket.receive.buffer.bytes"),
+        *("socket.request.max.bytes", "socket.send.buffer.bytes", "transaction.max.timeout.ms"),
+        *("transaction.state.log.min.isr", "transaction.state.log.replication.factor"),
+        *("transactional.id.expiration.ms", "unclean.leader.election.enable"),
+        *("zookeeper.connection.timeout.ms", "zookeeper.session.timeout.ms"),
+    )
+)
+"""Broker properties that a configuration may set.
+
+https://docs.aws.amazon.com/msk/latest/developerguide/msk-configuration-properties.html
+"""
 
 
 @service.operation("CreateConfiguration")
@@ -84,6 +119,13 @@ def _configuration(request: Request) -> dict[str, Any]:
 
 
 def _revision(number: int, params: dict[str, Any]) -> dict[str, Any]:
+    """A new revision. BadRequestException unless its properties are lines of those that MSK supports."""
+    try:
+        given = kafka_brokers.parse_properties(bytes(params["ServerProperties"]).decode())
+    except UnicodeDecodeError as problem:
+        raise _bad_request("The server properties are not text") from problem
+    if refused := sorted(given.keys() - SETTABLE):
+        raise _bad_request(f"MSK does not support the configuration properties {', '.join(refused)}")
     return {
         "number": number,
         "created": datetime.now(UTC),
@@ -110,3 +152,7 @@ def _configuration_info(configuration: dict[str, Any]) -> dict[str, Any]:
         "LatestRevision": _revision_info(configuration["revisions"][-1]),
         "State": "ACTIVE",
     }
+
+
+def _bad_request(message: str) -> ServiceError:
+    return ServiceError("BadRequestException", message, InvalidParameter="serverProperties")

@@ -1,9 +1,15 @@
-"""MSK's topics: those that the cluster's brokers hold."""
+"""MSK's topics: those that the cluster's brokers hold.
+
+`Configs` is base64 of a JSON object of strings, in requests and in answers:
+https://github.com/hashicorp/terraform-provider-aws, internal/service/kafka/topic.go and topic_test.go, whose
+acceptance tests run against AWS; awslabs/mcp's MSK server sends and reads the same.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import json
 import time
 from typing import Any
 
@@ -24,6 +30,11 @@ from local.services.service import Request, ServiceError
 TIMEOUT_SECONDS = 30.0
 MISSING = "NotFoundException"
 SETTLE_SECONDS = 2.0
+OWN = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
+SHOWN = (OWN, ConfigSource.STATIC_BROKER_CONFIG.value)
+"""Sources of the settings that DescribeTopic shows. What it answers has server-augmented values, says the
+Terraform provider; which ones AWS does not document: here those that differ from Kafka's defaults.
+"""
 
 
 @service.operation("CreateTopic")
@@ -35,7 +46,7 @@ def create_topic(request: Request) -> dict[str, Any]:
         name,
         num_partitions=params["PartitionCount"],
         replication_factor=params["ReplicationFactor"],
-        config=_decoded(params.get("Configs")),
+        config=decoded(params["Configs"]) if "Configs" in params else {},
     )
     _wait(_admin(request).create_topics([wanted], operation_timeout=TIMEOUT_SECONDS)[name])
     return {"TopicArn": _arn(request, name), "TopicName": name, "Status": "ACTIVE"}
@@ -43,16 +54,15 @@ def create_topic(request: Request) -> dict[str, Any]:
 
 @service.operation("DescribeTopic")
 def describe_topic(request: Request) -> dict[str, Any]:
-    """One topic, with the settings that are its own."""
+    """One topic, with its own settings and those that the cluster's configuration gives it."""
     name = request.params["TopicName"]
     partitions = _partitions(request, name)
-    overrides = "".join(f"{key}={value}\n" for key, value in sorted(_overrides(request, name).items()))
     return {
         "TopicArn": _arn(request, name),
         "TopicName": name,
         "PartitionCount": len(partitions),
         "ReplicationFactor": len(partitions[0].replicas),
-        "Configs": base64.b64encode(overrides.encode()).decode(),
+        "Configs": encoded(_settings(_admin(request), name, *SHOWN)),
         "Status": "ACTIVE",
     }
 
@@ -71,8 +81,13 @@ def describe_topic_partitions(request: Request) -> dict[str, Any]:
 
 @service.operation("UpdateTopic")
 def update_topic(request: Request) -> dict[str, Any]:
-    """Add partitions to a topic, or give it other settings."""
+    """Add partitions to a topic, or give it other settings: one of both in a call, as MSK documents it.
+
+    https://docs.aws.amazon.com/msk/latest/developerguide/msk-update-topic.html
+    """
     params, name = request.params, request.params["TopicName"]
+    if ("PartitionCount" in params) == ("Configs" in params):
+        raise _bad_request("You must specify either configs or partitionCount to update.", "configs")
     present = len(_partitions(request, name))
     if params.get("PartitionCount", present) != present:
         more = [NewPartitions(name, params["PartitionCount"])]
@@ -81,7 +96,7 @@ def update_topic(request: Request) -> dict[str, Any]:
         while len(_partitions(request, name)) < params["PartitionCount"] and time.monotonic() < deadline:
             time.sleep(0.05)
     if "Configs" in params:
-        wanted, present_configs = _decoded(params["Configs"]), _overrides(request, name)
+        wanted, present_configs = decoded(params["Configs"]), _settings(_admin(request), name, OWN)
         changes = [
             ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET)
             for key, value in wanted.items()
@@ -128,7 +143,7 @@ def list_topics(request: Request) -> dict[str, Any]:
 def _admin(request: Request) -> Any:
     cluster = cluster_of(request)
     if cluster["state"] == "CREATING":
-        raise ServiceError("BadRequestException", f"The cluster {cluster['name']} is being created")
+        raise _bad_request(f"The cluster {cluster['name']} is being created", "clusterArn")
     return kafka_brokers.engine_of(cluster).admin()
 
 
@@ -143,12 +158,16 @@ def _partitions(request: Request, name: str) -> dict[int, Any]:
     return found
 
 
-def _overrides(request: Request, name: str) -> dict[str, str]:
-    """Settings of the topic that are not the cluster's."""
+def own_settings(cluster_arn: str, name: str) -> dict[str, str]:
+    """Settings of a topic that were given to it, without the cluster's."""
+    return _settings(kafka_brokers.engine_of({"arn": cluster_arn}).admin(), name, OWN)
+
+
+def _settings(admin: Any, name: str, *sources: int) -> dict[str, str]:
+    """Settings of the topic that come from these sources, Kafka's numbers for them."""
     resource = ConfigResource(ConfigResource.Type.TOPIC, name)
-    [future] = _admin(request).describe_configs([resource]).values()
-    own = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
-    return {key: entry.value for key, entry in _wait(future).items() if entry.source == own}
+    [future] = admin.describe_configs([resource]).values()
+    return {key: entry.value for key, entry in _wait(future).items() if entry.source in sources}
 
 
 def _wait(future: Any) -> Any:
@@ -164,13 +183,24 @@ def _wait(future: Any) -> Any:
         raise ServiceError("BadRequestException", error.str()) from problem
 
 
-def _decoded(configs: str | None) -> dict[str, str]:
-    """A topic's settings: lines of `key=value` in base 64."""
+def decoded(configs: str) -> dict[str, str]:
+    """A topic's settings from base64 of a JSON object of strings. BadRequestException for anything else."""
     try:
-        text = base64.b64decode(configs or "", validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError) as problem:
-        raise ServiceError("BadRequestException", "Configs are not text in base 64") from problem
-    return kafka_brokers.parse_properties(text)
+        found = json.loads(base64.b64decode(configs, validate=True))
+    except (binascii.Error, ValueError, RecursionError) as problem:
+        raise _bad_request("Configs must be a JSON object, base64-encoded", "configs") from problem
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise _bad_request("Configs must be a JSON object whose values are strings", "configs")
+    return found
+
+
+def encoded(settings: dict[str, str]) -> str:
+    """Settings as `decoded` reads them."""
+    return base64.b64encode(json.dumps(settings, sort_keys=True).encode()).decode()
+
+
+def _bad_request(message: str, parameter: str) -> ServiceError:
+    return ServiceError("BadRequestException", message, InvalidParameter=parameter)
 
 
 def _arn(request: Request, name: str) -> str:

@@ -141,8 +141,27 @@ def test_a_configuration_has_revisions(kafka):
     assert kafka.describe_configuration(Arn=made["Arn"])["LatestRevision"]["Revision"] == 2
 
 
+def encoded(settings: object) -> str:
+    """Topic settings as MSK documents them."""
+    return base64.b64encode(json.dumps(settings).encode()).decode()
+
+
+def settings_of(kafka, cluster, topic):
+    return json.loads(base64.b64decode(kafka.describe_topic(ClusterArn=cluster, TopicName=topic)["Configs"]))
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [base64.b64encode(b"num.partitions=1"), b"no.such.property=1", b"num.partitions 1", b"\xff\xfe"],
+    ids=["encoded twice", "unknown", "no line of key=value", "not text"],
+)
+def test_server_properties_that_msk_does_not_support_are_refused(kafka, properties):
+    with pytest.raises(kafka.exceptions.BadRequestException):
+        kafka.create_configuration(Name="refused", KafkaVersions=["3.8.x"], ServerProperties=properties)
+
+
 def test_a_topic_is_what_the_brokers_have(kafka, cluster):
-    configs = base64.b64encode(b"cleanup.policy=compact\nretention.ms=1000\n").decode()
+    configs = encoded({"cleanup.policy": "compact", "retention.ms": "1000"})
     kafka.create_topic(
         ClusterArn=cluster, TopicName="kept", PartitionCount=1, ReplicationFactor=2, Configs=configs
     )
@@ -153,16 +172,66 @@ def test_a_topic_is_what_the_brokers_have(kafka, cluster):
             and described
         )
     )
-    assert (found["ReplicationFactor"], found["Configs"]) == (2, configs)
-    changed = base64.b64encode(b"retention.ms=2000\n").decode()
-    kafka.update_topic(ClusterArn=cluster, TopicName="kept", Configs=changed)
-    assert eventually(
-        lambda: kafka.describe_topic(ClusterArn=cluster, TopicName="kept")["Configs"] == changed
-    )
+    assert found["ReplicationFactor"] == 2
+    own = settings_of(kafka, cluster, "kept")
+    assert (own["cleanup.policy"], own["retention.ms"]) == ("compact", "1000")
+    assert own["min.insync.replicas"] == "1", "what the cluster's configuration says"
+    kafka.update_topic(ClusterArn=cluster, TopicName="kept", Configs=encoded({"retention.ms": "2000"}))
+    assert eventually(lambda: settings_of(kafka, cluster, "kept").get("retention.ms") == "2000")
+    assert "cleanup.policy" not in settings_of(kafka, cluster, "kept")
     with pytest.raises(ClientError, match="TopicExists"):
         kafka.create_topic(ClusterArn=cluster, TopicName="kept", PartitionCount=2, ReplicationFactor=2)
     kafka.delete_topic(ClusterArn=cluster, TopicName="kept")
     assert eventually(lambda: gone(kafka, cluster, "kept"))
+
+
+@pytest.mark.parametrize(
+    "configs",
+    [
+        base64.b64encode(b"cleanup.policy=compact\nretention.ms=1000\n").decode(),
+        '{"retention.ms": "1000"}',
+        encoded(["retention.ms", "1000"]),
+        encoded({"retention.ms": 1000}),
+        encoded({"no.such.setting": "1"}),
+        encoded({"retention.ms": "soon"}),
+    ],
+    ids=["lines", "not encoded", "a list", "a number", "unknown", "invalid"],
+)
+def test_topic_settings_are_base64_of_a_json_object_of_strings_that_kafka_takes(kafka, cluster, configs):
+    named = {"ClusterArn": cluster, "TopicName": "refused"}
+    with pytest.raises(kafka.exceptions.BadRequestException):
+        kafka.create_topic(**named, PartitionCount=1, ReplicationFactor=2, Configs=configs)
+    assert gone(kafka, cluster, "refused")
+
+
+def test_an_update_is_either_of_partitions_or_of_settings(kafka, cluster, topic):
+    named = {"ClusterArn": cluster, "TopicName": topic}
+    for change in ({}, {"PartitionCount": 3, "Configs": encoded({"retention.ms": "1000"})}):
+        with pytest.raises(kafka.exceptions.BadRequestException, match="either configs or partitionCount"):
+            kafka.update_topic(**named, **change)
+
+
+def test_a_template_changes_partitions_and_settings_of_a_topic_at_once(gateway, kafka, cluster):
+    def template(partitions: int, settings: dict[str, str]) -> str:
+        properties = {
+            "ClusterArn": cluster,
+            "TopicName": "deployed",
+            "PartitionCount": partitions,
+            "ReplicationFactor": 2,
+            "Configs": {"Fn::Base64": json.dumps(settings)},
+        }
+        return json.dumps({"Resources": {"Topic": {"Type": "AWS::MSK::Topic", "Properties": properties}}})
+
+    cloudformation = gateway.client("cloudformation")
+    cloudformation.create_stack(StackName="topic", TemplateBody=template(1, {"retention.ms": "1000"}))
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="topic", WaiterConfig={"Delay": 1})
+    cloudformation.update_stack(StackName="topic", TemplateBody=template(2, {"cleanup.policy": "compact"}))
+    cloudformation.get_waiter("stack_update_complete").wait(StackName="topic", WaiterConfig={"Delay": 1})
+    found = kafka.describe_topic(ClusterArn=cluster, TopicName="deployed")
+    own = settings_of(kafka, cluster, "deployed")
+    assert found["PartitionCount"] == 2
+    assert own["cleanup.policy"] == "compact"
+    assert "retention.ms" not in own or own["retention.ms"] != "1000"
 
 
 def gone(kafka, cluster, topic):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 
 import pytest
 from botocore.exceptions import ClientError
@@ -44,12 +45,33 @@ def test_an_unknown_property_fails_the_resource_and_is_named(gateway):
 
 
 def test_what_the_api_refuses_fails_the_resource_with_its_reason(gateway):
-    properties = {"Name": "x", "KafkaVersionsList": ["3.8.x"], "ServerProperties": "a=b"}
+    properties = {"Name": "x", "KafkaVersionsList": ["3.8.x"], "ServerProperties": "num.partitions=1"}
     one = {"Type": "AWS::MSK::Configuration", "Properties": properties}
     assert deploy(gateway, "first", {"One": one})[0] == "CREATE_COMPLETE"
     status, reasons = deploy(gateway, "second", {"Two": one})
     assert status == "ROLLBACK_COMPLETE"
     assert "A configuration x exists" in reasons
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties", "reason"),
+    [
+        ("ECR::Repository", {"LifecyclePolicy": {"LifecyclePolicyText": "keep: 10"}}, "LifecyclePolicyText"),
+        ("ECR::Repository", {"LifecyclePolicy": {"LifecyclePolicyText": "{}"}}, "rules"),
+        (
+            "SecretsManager::Secret",
+            {"GenerateSecretString": {"SecretStringTemplate": "user=a", "GenerateStringKey": "password"}},
+            "SecretStringTemplate",
+        ),
+        ("EC2::Instance", {"ImageId": "ami-12345678", "UserData": "#!/bin/sh\ntrue"}, "BASE64"),
+        ("Glue::DataQualityRuleset", {"Name": "r", "Ruleset": "RowCount > 0"}, "Rules"),
+    ],
+)
+def test_a_document_that_its_service_cannot_read_fails_the_resource(gateway, kind, properties, reason):
+    one = {"Type": f"AWS::{kind}", "Properties": properties}
+    status, reasons = deploy(gateway, f"document-{uuid.uuid4().hex[:6]}", {"One": one})
+    assert status == "ROLLBACK_COMPLETE"
+    assert reason in reasons
 
 
 @pytest.mark.parametrize("inline", [True, False])

@@ -44,7 +44,7 @@ def test_state_outlives_the_process(start_gateway):
     versions = [
         s3.put_object(Bucket="refstack-kept", Key="k", Body=body)["VersionId"] for body in (b"1", b"2")
     ]
-    kafka.create_configuration(Name="kept", KafkaVersions=["3.8.x"], ServerProperties=b"a=b")
+    kafka.create_configuration(Name="kept", KafkaVersions=["3.8.x"], ServerProperties=b"num.partitions=1")
     iam.create_group(GroupName="kept")
     template = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
     cloudformation = gateway.client("cloudformation")

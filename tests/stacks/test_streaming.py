@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
 from tests.stacks.assembly import synthesise_core
@@ -80,13 +83,25 @@ def test_topics_have_a_replica_in_each_zone() -> None:
     assert topics == {"flight-events": (6, 2), "flight-events-dead-letter": (1, 2), "flight-alerts": (1, 2)}
 
 
-def test_a_dead_letter_may_be_larger_than_what_it_tells_of() -> None:
-    settings = {
-        topic["Properties"]["TopicName"]: topic["Properties"]["Configs"]["Fn::Base64"]
+def topic_settings() -> dict[str, Any]:
+    """Settings of each topic, by name: `Configs` is base64 of a JSON object."""
+    return {
+        topic["Properties"]["TopicName"]: json.loads(topic["Properties"]["Configs"]["Fn::Base64"])
         for topic in synthesise_core().resources("AWS::MSK::Topic").values()
     }
 
-    assert "max.message.bytes=2097152" in settings["flight-events-dead-letter"]
+
+def test_topic_settings_are_a_json_object_of_strings() -> None:
+    for settings in topic_settings().values():
+        assert settings["cleanup.policy"] == "delete"
+        assert settings["retention.ms"] == str(72 * 3_600_000)
+        assert all(isinstance(value, str) for value in settings.values())
+
+
+def test_a_dead_letter_may_be_larger_than_what_it_tells_of() -> None:
+    settings = topic_settings()
+
+    assert settings["flight-events-dead-letter"]["max.message.bytes"] == "2097152"
     assert "max.message.bytes" not in settings["flight-events"]
 
 
