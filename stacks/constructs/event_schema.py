@@ -9,6 +9,8 @@ from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from stacks.nag import acknowledge_wildcard
+
 
 class EventSchema(Construct):
     """A registry with one Avro schema; each file of `versions` is a version of it, backward-compatible.
@@ -49,10 +51,17 @@ class EventSchema(Construct):
             previous = version
 
     def grant_read(self, role: iam.Role) -> None:
-        """Let `role` look versions up, by definition or number."""
+        """Let `role` look versions up, by definition or number.
+
+        https://docs.aws.amazon.com/glue/latest/dg/schema-registry-gs.html, "IAM examples for deserializers"
+        """
         role.add_to_policy(
             iam.PolicyStatement(
-                actions=["glue:GetSchemaByDefinition", "glue:GetSchemaVersion", "glue:ListSchemaVersions"],
+                actions=["glue:GetSchemaByDefinition", "glue:ListSchemaVersions"],
                 resources=[self._registry.attr_arn, self._schema.attr_arn],
             )
+        )
+        role.add_to_policy(iam.PolicyStatement(actions=["glue:GetSchemaVersion"], resources=["*"]))
+        acknowledge_wildcard(
+            role, "*", reason="Glue documents GetSchemaVersion with every resource: a version has no ARN."
         )

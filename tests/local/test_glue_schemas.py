@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from local.services import clients
 from streaming.events import schema
 from streaming.registry import SchemaError, version_id, versions
 from tests.local.conftest import Gateway
@@ -101,3 +102,34 @@ def test_what_is_no_avro_is_told(glue: Any) -> None:
         glue.check_schema_version_validity(DataFormat="PROTOBUF", SchemaDefinition="message A {}")
     with pytest.raises(glue.exceptions.EntityNotFoundException):
         glue.get_schema(SchemaId={"RegistryName": "events", "SchemaName": "nothing"})
+
+
+@pytest.mark.parametrize(("resource", "refused"), [("schema", ["glue:GetSchemaVersion"]), ("*", [])])
+def test_a_version_s_definition_is_read_with_a_right_on_every_resource(
+    gateway: Gateway, glue: Any, resource: str, refused: list[str]
+) -> None:
+    identity = make(glue, "BACKWARD", record())
+    schema_arn = glue.get_schema(SchemaId=identity)["SchemaArn"]
+    registry = schema_arn.rpartition("/")[0].replace(":schema/", ":registry/")
+    name = f"reader-{uuid.uuid4().hex[:6]}"
+    iam = gateway.client("iam")
+    trusted = {"Effect": "Allow", "Principal": {"Service": "glue.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust = {"Version": "2012-10-17", "Statement": [trusted]}
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    statements = [
+        {"Effect": "Allow", "Action": "glue:ListSchemaVersions", "Resource": [registry, schema_arn]},
+        {
+            "Effect": "Allow",
+            "Action": "glue:GetSchemaVersion",
+            "Resource": "*" if resource == "*" else [registry, schema_arn],
+        },
+    ]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    iam.put_role_policy(RoleName=name, PolicyName="read", PolicyDocument=policy)
+    reader = clients.client("glue", role_arn=role, session_name=name)
+
+    assert versions(reader, identity["RegistryName"], identity["SchemaName"])
+
+    journal = gateway.home / "would_deny.jsonl"
+    lines = [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
+    assert [line["action"] for line in lines if line["caller"].endswith(f"/{name}")] == refused

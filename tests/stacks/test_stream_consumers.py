@@ -80,6 +80,8 @@ def test_the_board_s_function_reads_one_secret_and_writes_dead_letters() -> None
     assert allowed.of_service("glue") == {
         *("GetSchemaByDefinition", "GetSchemaVersion", "ListSchemaVersions"),
     }
+    assert allowed.resources["glue:GetSchemaVersion"] == {"*"}
+    assert "*" not in allowed.resources["glue:ListSchemaVersions"]
     assert not allowed.of_service("rds")
 
 
