@@ -9,9 +9,10 @@ WATERMARK_DELAY, and no event happens more than AHEAD after its publication (suc
 event that is not late therefore lies above the watermark of its partition:
 
     event ≥ published − ALLOWED_LATENESS ≥ greatest published so far − DISORDER − ALLOWED_LATENESS
-          ≥ greatest event so far − AHEAD − DISORDER − ALLOWED_LATENESS = watermark
+          ≥ greatest event so far − AHEAD − DISORDER − ALLOWED_LATENESS > watermark
 
-and the query's watermark is the least of its partitions'.
+and the query's watermark is the least of its partitions'. It is below, not at: Spark drops what is at the
+watermark, too (`event_time <= watermark`, org.apache.spark.sql.execution.streaming.WatermarkSupport).
 """
 
 from __future__ import annotations
@@ -21,4 +22,4 @@ from datetime import timedelta
 ALLOWED_LATENESS = timedelta(minutes=60)
 AHEAD = timedelta(minutes=5)
 DISORDER = timedelta(minutes=10)
-WATERMARK_DELAY = ALLOWED_LATENESS + AHEAD + DISORDER
+WATERMARK_DELAY = ALLOWED_LATENESS + AHEAD + DISORDER + timedelta(seconds=1)

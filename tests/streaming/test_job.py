@@ -7,7 +7,7 @@ import signal
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ from confluent_kafka import Producer
 
 from local import processes
 from local.engines import kafka
-from streaming.events import PUBLISHED_AT, FlightEvent, frame, to_json
-from streaming.lateness import WATERMARK_DELAY
+from streaming.events import PUBLISHED_AT, TICK, FlightEvent, frame, milliseconds, to_json
+from streaming.lateness import AHEAD, ALLOWED_LATENESS, DISORDER, WATERMARK_DELAY
 from streaming.producer import Encoder, Sent, avro_encoder, json_encoder, send
 from streaming.replay import Defects, Published, publications
 from streaming.spark.job import StreamJob
@@ -93,6 +93,48 @@ def test_every_record_has_one_fate_and_every_window_what_it_says(
     own = {"bootstrap.servers": streams.cluster.bootstrap()}
     assert len(read(own, job.dead_letters, found["dead_letter"], seconds=10)) == found["dead_letter"]
     assert read(own, job.alerts, 1, seconds=10), "the afternoon ran late"
+
+
+def test_partitions_a_day_apart_lose_no_event_that_is_in_time(
+    streams: Streams, job: StreamJob, spark: JobProcess
+) -> None:
+    """Given a backlog of two days, a partition each, with records as late and as early as they may be, when
+    all is read in small batches, Spark drops none of them.
+    """
+    days = [datetime(2013, 7, day, 12, tzinfo=UTC) for day in (9, 10)]
+    planned = [(number, each) for number, day in enumerate(days) for each in _in_time(day)]
+    # Time passes on both until every window is closed.
+    ends = days[-1] + timedelta(hours=3) + WATERMARK_DELAY
+    ticks = [_published(ends + timedelta(hours=hour), TICK, TICK) for hour in range(3)]
+    planned += [(number, each) for number in (0, 1) for each in ticks]
+    sent = Sent()
+    producer = Producer(streams.brokers.client_settings())
+    for partition, each in planned:
+        assert each.event is not None
+        header: Any = [(PUBLISHED_AT, str(milliseconds(each.at)).encode())]
+        producer.produce(job.topic, to_json(each.event), partition=partition, headers=header)
+        sent.produced += each.event.event_type != TICK
+    assert producer.flush(120) == 0
+    counted = spark.run(replace(job, records_per_batch=40))
+
+    assert counted["batches"] > 3
+    assert counted["dropped_by_watermark"] == 0
+    assert account(job, sent)["windows"] == sent.produced
+
+
+def _in_time(start: datetime) -> Iterator[Published]:
+    """Events of two hours in pairs: one AHEAD of its publication, one DISORDER behind it and just in time."""
+    for number in range(60):
+        latest = start + timedelta(minutes=2 * number)
+        yield _published(latest, f"{start:%d}-{number}-ahead", "departed", AHEAD)
+        yield _published(latest - DISORDER, f"{start:%d}-{number}-behind", "departed", -ALLOWED_LATENESS)
+
+
+def _published(at: datetime, identity: str, kind: str, happened: timedelta = timedelta(0)) -> Published:
+    """A record published at a moment, of an event that happened so long after it."""
+    origin = "EWR" if kind != TICK else ""
+    event = FlightEvent(identity, kind, identity, f"{at:%Y-%m-%d}", "UA", 1, origin, "LAX", at + happened, at)
+    return Published(at, identity, event)
 
 
 def test_unreadable_records_in_the_middle_of_a_batch_harm_no_other(
