@@ -21,6 +21,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     "AWS::EC2::FlowLog": {"ResourceType": "EC2 reads it off the resource's id"},
     "AWS::EC2::Instance": {
         "BlockDeviceMappings": "size and type are the volume's, which is not made",
+        "ImageId": "a parameter that names an image; EC2 describes the image that it launched",
         "NetworkInterfaces": "the interface is not made; its subnet and groups are the instance's",
     },
     "AWS::KMS::Key": {"PendingWindowInDays": "says how CloudFormation deletes; KMS does not know it"},
@@ -108,7 +109,12 @@ SERVICES: tuple[tuple[str, str, str], ...] = (
         "emulated",
         "by ministack, in memory; S3, CloudFormation, CodeBuild and EMR Serverless send their events",
     ),
-    ("EC2 (VPC)", "recorded", "described as asked for; no network behind it"),
+    (
+        "EC2 (VPC)",
+        "recorded",
+        "described as asked for; no network behind it. User data does not run: where CloudFormation awaits a "
+        "signal, it is read for the command that sends it",
+    ),
     ("KMS", "emulated", "keys, policies, rotation settings; encrypts on request only"),
     (
         "Service Quotas",

@@ -73,6 +73,7 @@ def install() -> Any:
         cloudformation,
         functions,
         identity,
+        launch_images,
         managed_policies,
         objects,
         public_parameters,
@@ -86,6 +87,7 @@ def install() -> Any:
     routing.install()
     cloudformation.install()
     functions.install()
+    launch_images.install()
     managed_policies.install()
     objects.install()
     public_parameters.install()

@@ -9,6 +9,7 @@ from constructs import Construct
 
 from stacks.constructs.function import Place
 from stacks.constructs.logs import PlatformLogGroup
+from stacks.constructs.nat_instance import ForwardingNatProvider
 from stacks.constructs.stack import PlatformStack
 from stacks.constructs.trust import on_our_behalf
 from stacks.nag import acknowledge
@@ -48,11 +49,7 @@ class NetworkStack(PlatformStack):
             case "gateway":
                 return ec2.NatProvider.gateway()
             case "instance":
-                return ec2.NatProvider.instance_v2(
-                    instance_type=ec2.InstanceType("t4g.nano"),
-                    associate_public_ip_address=True,
-                    default_allowed_traffic=ec2.NatTrafficDirection.OUTBOUND_ONLY,
-                )
+                return ForwardingNatProvider()
             case _:
                 return None
 
@@ -83,10 +80,8 @@ class NetworkStack(PlatformStack):
             ],
         )
         Tags.of(vpc).add(EMR_MANAGED, "true", include_resource_types=["AWS::EC2::VPC"])
-        if isinstance(nat, ec2.NatInstanceProviderV2):
-            nat.connections.allow_from(ec2.Peer.ipv4(network.cidr), ec2.Port.all_traffic(), "From the VPC")
-            for instance in nat.gateway_instances:
-                _harden_nat_instance(instance)
+        if isinstance(nat, ForwardingNatProvider):
+            nat.complete(network.cidr)
         return vpc
 
     def _endpoints(self) -> None:
@@ -128,27 +123,3 @@ class NetworkStack(PlatformStack):
             description="The VPC's flow logs",
         )
         self.vpc.add_flow_log("FlowLog", destination=ec2.FlowLogDestination.to_cloud_watch_logs(group, role))
-
-
-def _harden_nat_instance(instance: ec2.Instance) -> None:
-    """Encrypt the NAT instance's disk, and refuse the metadata service's first version."""
-    resource = instance.instance
-    resource.block_device_mappings = [
-        ec2.CfnInstance.BlockDeviceMappingProperty(
-            device_name="/dev/xvda",
-            ebs=ec2.CfnInstance.EbsProperty(volume_size=8, volume_type="gp3", encrypted=True),
-        )
-    ]
-    resource.metadata_options = ec2.CfnInstance.MetadataOptionsProperty(
-        http_tokens="required", http_put_response_hop_limit=1
-    )
-    acknowledge(
-        instance,
-        "EC28",
-        reason="Detailed monitoring costs as much as the instance, and nothing scales on its metrics.",
-    )
-    acknowledge(
-        instance,
-        "EC29",
-        reason="The instance keeps no data, and the protection would keep the stack from being deleted.",
-    )

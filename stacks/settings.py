@@ -102,7 +102,7 @@ class Network(Section):
     cidr: Annotated[str, AfterValidator(_vpc_range)] = "10.20.0.0/16"
     """Private IPv4 range of the VPC, between /16 and /20."""
     nat: Literal["none", "instance", "gateway"] = "gateway"
-    """How private subnets reach the internet: not, over one t4g.nano instance, or over NAT gateways."""
+    """How private subnets reach the internet: not, over one t4g.micro instance, or over NAT gateways."""
     nat_gateways: int = Field(default=1, ge=1, le=3)
     """Number of NAT gateways, one an availability zone at most; counts only with `nat = "gateway"`."""
     interface_endpoints: tuple[InterfaceEndpoint, ...] = ()

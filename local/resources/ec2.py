@@ -6,6 +6,7 @@ import base64
 import re
 from typing import Any
 
+from local.creation_policy import await_signal
 from local.resources.provisioner import (
     Context,
     Created,
@@ -200,7 +201,7 @@ def _permission(props: Properties) -> dict[str, Any]:
 
 @resource_type("AWS::EC2::Instance")
 class Instance(ResourceType):
-    """A virtual machine: described as running, but nothing boots."""
+    """A virtual machine: described as running, but nothing boots. Its user data says what it signals."""
 
     record_only = True
     create_only = frozenset({"ImageId", "SubnetId", "AvailabilityZone", "NetworkInterfaces", "KeyName"})
@@ -226,7 +227,14 @@ class Instance(ResourceType):
                 raise ValueError("Invalid BASE64 encoding of user data") from problem
         wanted |= {key: props[key] for key in ("KeyName", "PrivateIpAddress") if key in props}
         [made] = call("ec2", "run_instances", {k: v for k, v in wanted.items() if v})["Instances"]
-        return self._complete(made["InstanceId"], props)
+        identifier = made["InstanceId"]
+        try:
+            await_signal(context, "AWS::EC2::Instance", identifier, wanted.get("UserData", ""))
+        except Exception:
+            # CloudFormation terminates an instance that it has not completed, when it rolls back.
+            client("ec2").terminate_instances(InstanceIds=[identifier])
+            raise
+        return self._complete(identifier, props)
 
     def update(self, physical_id: str, old: Properties, new: Properties, context: Context) -> Created:
         if any(old.get(name) != new.get(name) for name in self.create_only):

@@ -49,7 +49,20 @@ SIGNATURES = {
         "_invoke_target": ["target", "event", "rule", "view"],
     },
     "ministack.services.s3": {"_resolve_sse_write_headers": ["headers", "bucket_name"]},
-    "ministack.services.ec2": {"_matches_filters": ["inst", "filters"]},
+    "ministack.services.ec2": {
+        "_matches_filters": ["inst", "filters"],
+        "_p": ["params", "key", "default"],
+        "_error": ["code", "message", "status"],
+    },
+    "ministack.services.ssm": {"_select_parameter": ["name_or_arn"]},
+    "ministack.services.cloudformation.provisioners": {
+        "_cfn_wait_condition_definition": ["stack_name", "logical_id"],
+        "_cr_stack_id": ["stack_name"],
+    },
+    "ministack.services.cloudformation.wait_conditions": {
+        "validate_count": ["value", "logical_id"],
+        "validate_resource_signal_timeout": ["value", "logical_id"],
+    },
     "ministack.services.cloudformation.stacks": {
         "_runs_on_worker_thread": ["resource_type"],
         "_add_event": [

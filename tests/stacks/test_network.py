@@ -52,7 +52,7 @@ def test_a_nat_instance_is_one_small_hardened_machine() -> None:
     assembly = synthesise_core(network__nat="instance")
     instance = assembly.only("AWS::EC2::Instance", stack="Network")
 
-    assert instance["InstanceType"] == "t4g.nano"
+    assert instance["InstanceType"] == "t4g.micro"
     assert instance["SourceDestCheck"] is False
     assert instance["BlockDeviceMappings"][0]["Ebs"]["Encrypted"] is True
     assert instance["MetadataOptions"]["HttpTokens"] == "required"
