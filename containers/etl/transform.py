@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from flights.sources.snapshots import NULL
+from flights.sources.raw_objects import NULL
 from flights.weather import PLAUSIBLE
 
 SKIPPED = pd.Timedelta(hours=1)

@@ -6,13 +6,14 @@ https://www.transtats.bts.gov/Download_Lookup.asp?Y11x72=Y_haVdhR_PNeeVRef is L_
 
 from __future__ import annotations
 
+import codecs
 import csv
-import io
 from collections.abc import Iterator
 from typing import IO
 
 from flights.schema import RAW_AIRLINES
-from flights.sources.download import SourceError
+from flights.sources.archives import lines
+from flights.sources.errors import SourceError
 from flights.sources.snapshots import MISSING_KEY, WRONG_COLUMN_COUNT, ListSource, Record, Reject
 
 FILE = "L_UNIQUE_CARRIERS.csv"
@@ -20,8 +21,11 @@ COLUMNS = ["Code", "Description"]
 
 
 def records(url: str, body: IO[bytes]) -> Iterator[Record]:
-    """Code and name of each carrier, in the table's order; "" for what is not known."""
-    rows = csv.reader(io.TextIOWrapper(body, encoding="utf-8-sig", newline=""))
+    """Code and name of each carrier, in the table's order; "" for what is not known.
+
+    Bytes that are not UTF-8 become U+FFFD, as in the other list.
+    """
+    rows = csv.reader(codecs.iterdecode(lines(url, FILE, body), "utf-8-sig", "replace"))
     try:
         header = next(rows, [])
         if header != COLUMNS:

@@ -1,82 +1,228 @@
-"""Download over HTTP with retries: a passing fault is tried again, any other is one clear sentence."""
+"""Download from the sources: resumed where it broke off, tried again after a passing fault, within limits.
+
+One request seldom brings a large file: registry.faa.gov has been seen to drop its 73 MB every 7 MB and to
+send 40 to 50 KB a second. A download goes on behind its last byte with `Range` and `If-Range` (RFC 9110,
+sections 13.1.5 and 14.2) as long as the document is the same by its ETag or, without a strong one, its
+Last-Modified; else it begins anew. Between processes its bytes are in a `Partial`.
+"""
 
 from __future__ import annotations
 
-import http.client
-import random
-import shutil
-import tempfile
+import re
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date
 from email.utils import parsedate_to_datetime
 from typing import IO, TypeVar
 
-USER_AGENT = "refstack-flights/0.1"
-TIMEOUT_SECONDS = 60
-CHUNK_BYTES = 1 << 20
-PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+import requests
+import urllib3
+
+from flights.sources.client import TIMEOUT_SECONDS, Client, default_client, reason
+from flights.sources.errors import CertificateError, NotFoundError, PassingError, SourceError
+from flights.sources.partial import DownloadUnfinishedError, Partial, TemporaryPartial
+from flights.sources.retries import RetryPolicy, with_retries
+from flights.sources.validator import Validator
+
+__all__ = [
+    "CertificateError",
+    "Document",
+    "Downloader",
+    "NotFoundError",
+    "PassingError",
+    "RetryPolicy",
+    "SourceError",
+    "document",
+    "download",
+    "with_retries",
+]
 
 T = TypeVar("T")
 
-
-class SourceError(Exception):
-    """A source did not give what was asked for; the message names its URL and the cause."""
-
-
-class NotFoundError(SourceError):
-    """The source has no such document."""
-
-
-class PassingError(SourceError):
-    """A fault that may be gone at the next attempt: an overloaded server, a time-out, a damaged download."""
-
-
-@dataclass(frozen=True)
-class RetryPolicy:
-    """How often to try, and how long to wait between attempts.
-
-    The wait before attempt n+1 is drawn uniformly from [w/2, w], w = min(first_wait · 2^(n-1), longest_wait)
-    in seconds: the jitter keeps parallel runs from asking again all at once.
-    """
-
-    attempts: int = 5
-    first_wait: float = 1.0
-    longest_wait: float = 30.0
-
-    def wait(self, failed: int) -> float:
-        """Seconds to wait after the `failed`-th failure (from 1)."""
-        longest = min(self.first_wait * 2.0 ** (failed - 1), self.longest_wait)
-        return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
-
-
-def with_retries(
-    operation: Callable[[], T], policy: RetryPolicy, sleep: Callable[[float], None] = time.sleep
-) -> T:
-    """Result of `operation`, tried again after each PassingError as `policy` says.
-
-    Raises SourceError when the last attempt failed too, and at once whatever else the operation raises.
-    """
-    for attempt in range(1, policy.attempts + 1):
-        try:
-            return operation()
-        except PassingError as error:
-            if attempt == policy.attempts:
-                raise SourceError(f"{error}; gave up after {attempt} attempts") from error
-            sleep(policy.wait(attempt))
-    raise ValueError(f"a retry policy needs at least 1 attempt, not {policy.attempts}")
+CHUNK_BYTES = 1 << 20
+"""Bytes that a Partial gets at a time at most; an attempt that brings as many counts as progress."""
+LIMIT_BYTES = 256 << 20
+"""Size of a download at most: three times the largest one, FAA's 73 MB."""
 
 
 @dataclass(frozen=True)
 class Document:
-    """What a URL answered: its body, open at its start, and the day (UTC) on which it was last modified."""
+    """What a URL answered: its body, open at its start, and its Last-Modified as the answer has it."""
 
+    url: str
     body: IO[bytes]
-    modified: date | None
-    """None if the answer does not say."""
+    last_modified: str | None
+
+    @property
+    def modified(self) -> date | None:
+        """Day (UTC) on which the document was last modified; None if the answer has no date.
+
+        Raises SourceError for a date that is not in the calendar.
+        """
+        text = self.last_modified or ""
+        try:
+            found = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        years = re.findall(r"\b\d{4}\b", text)
+        if years and f"{found.year:04}" not in years:
+            return None  # the year 1 of a server without a clock, which Python's parser takes for 2001
+        try:
+            return (found.astimezone(UTC) if found.tzinfo else found).date()
+        except OverflowError as error:
+            raise SourceError(
+                f"{self.url} was last modified on {self.last_modified!r}, which is not in the calendar"
+            ) from error
+
+
+class Downloader:
+    """Downloads documents, one after the other."""
+
+    def __init__(
+        self,
+        client: Client | None = None,
+        *,
+        policy: RetryPolicy | None = None,
+        partial: Callable[[str], Partial] | None = None,
+        seconds_left: Callable[[], float] | None = None,
+        timeout: float = TIMEOUT_SECONDS,
+        limit: int = LIMIT_BYTES,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Use this client, and this patience with faults that pass.
+
+        `partial` gives the place where the download of a URL is kept; without it nothing outlives the call.
+        `seconds_left` says how long downloading may still take; at 0, what arrived is kept and
+        DownloadUnfinishedError raised, up to `timeout` seconds late if the source is silent just then.
+        `timeout` is the longest silence in seconds, `limit` the largest document in bytes.
+        """
+        self._client = client or default_client()
+        self._policy = policy or RetryPolicy()
+        self._partial = partial
+        self._seconds_left = seconds_left
+        self._timeout = timeout
+        self._limit = limit
+        self._sleep = sleep
+
+    def read(self, url: str, read: Callable[[Document], T], policy: RetryPolicy | None = None) -> T:
+        """What `read` makes of the document at `url`; if it raises PassingError, of a new download.
+
+        Raises SourceError (NotFoundError, CertificateError), and DownloadUnfinishedError when the time is up.
+        """
+        partial = self._partial(url) if self._partial else TemporaryPartial()
+
+        def attempt() -> T:
+            answer = self._document(url, partial)
+            with answer.body:
+                return read(answer)
+
+        def wait(seconds: float) -> None:
+            self._check_time(url, partial, None, seconds)
+            self._sleep(seconds)
+
+        try:
+            return with_retries(attempt, policy or self._policy, wait)
+        except SourceError:
+            # The source may be up again when the next process asks.
+            partial.keep()
+            raise
+
+    def once(self, url: str) -> Document:
+        """The document at `url`, the caller closes its body: one attempt. Raises PassingError, too."""
+        return self._document(url, TemporaryPartial())
+
+    def _document(self, url: str, partial: Partial) -> Document:
+        """The whole document, resumed behind what `partial` has of it: one attempt."""
+        kept, known = partial.size, Validator.of_text(partial.validator)
+        self._check_time(url, partial, None)
+        asked = known.conditional(kept) if kept and known else {}
+        with self._client.get(url, asked, timeout=self._patience()) as answer:
+            encoding = answer.headers.get("Content-Encoding", "identity")
+            if encoding != "identity":
+                raise SourceError(f"{url} answered in the encoding {encoding!r}, which was not asked for")
+            found = Validator.of_headers(answer.headers)
+            if answer.status_code == requests.codes.ok:
+                if asked and known and found.same_as(known):
+                    found = found.without_ranges()
+                partial.begin(found.text)
+                self._receive(url, answer, partial, found, _number(answer.headers.get("Content-Length")))
+            else:
+                start, total = _content_range(answer.headers.get("Content-Range"))
+                complete = answer.status_code == requests.codes.requested_range_not_satisfiable
+                if known is None or not found.agrees_with(known) or (total if complete else start) != kept:
+                    partial.discard()
+                    raise PassingError(f"{url} changed while it was downloaded")
+                found = known
+                if not complete:
+                    self._receive(url, answer, partial, known, total)
+        return Document(url, partial.complete(), found.modified)
+
+    def _receive(
+        self, url: str, answer: requests.Response, partial: Partial, validator: Validator, total: int | None
+    ) -> None:
+        """Append the answer's body to `partial`; raise PassingError if that does not make it whole."""
+        if total is not None and total > self._limit:
+            partial.discard()
+            raise SourceError(f"{url} has {total:,} bytes, more than the limit of {self._limit:,}")
+        before, waiting = partial.size, bytearray()
+
+        def flush() -> None:
+            if waiting:
+                partial.append(bytes(waiting))
+                waiting.clear()
+
+        def broken(why: str) -> PassingError:
+            whole = total if total is not None else "an unknown number of"
+            return PassingError(
+                f"{url} broke off after {partial.size} of {whole} bytes{why}",
+                progress=partial.size - before >= CHUNK_BYTES,
+            )
+
+        received = before
+        while True:
+            try:
+                piece = answer.raw.read1(CHUNK_BYTES - len(waiting), decode_content=False)
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                flush()
+                raise broken(f" ({reason(error)})") from error
+            if not piece:
+                break
+            waiting += piece
+            received += len(piece)
+            if received > self._limit:
+                partial.discard()
+                raise SourceError(f"{url} goes on after the limit of {self._limit:,} bytes")
+            if len(waiting) >= CHUNK_BYTES:
+                flush()
+            if self._left() <= 0 and received != total:
+                flush()
+                self._stop(url, partial, validator, total)
+        flush()
+        if total is not None and received != total:
+            raise broken("")
+
+    def _stop(self, url: str, partial: Partial, validator: Validator, total: int | None) -> None:
+        """The time is up: DownloadUnfinishedError, or SourceError if no later call could go on."""
+        if not validator.resumable:
+            partial.discard()
+            raise SourceError(
+                f"{url} takes longer than there is time, and cannot be continued: its answer has neither a "
+                "strong ETag nor a Last-Modified, or no ranges are answered"
+            )
+        self._check_time(url, partial, total)
+
+    def _check_time(self, url: str, partial: Partial, total: int | None, needed: float = 0.0) -> None:
+        if self._left() <= needed:
+            partial.keep()
+            raise DownloadUnfinishedError(url, partial.size, total)
+
+    def _left(self) -> float:
+        return self._seconds_left() if self._seconds_left else float("inf")
+
+    def _patience(self) -> float:
+        """The longest silence, in seconds: not beyond the time that is left."""
+        return max(0.001, min(self._timeout, self._left()))
 
 
 def download(url: str, timeout: float = TIMEOUT_SECONDS) -> IO[bytes]:
@@ -88,45 +234,16 @@ def document(url: str, timeout: float = TIMEOUT_SECONDS) -> Document:
     """What `url` answers, its body as an open temporary file: one attempt, constant memory.
 
     Raises NotFoundError (404, 410), PassingError (a 5xx, 408, 425 or 429 answer, no connection, a time-out,
-    fewer bytes than announced) or SourceError (any other refusal).
+    fewer bytes than announced), CertificateError or SourceError (any other refusal).
     """
-    if not url.startswith(("http://", "https://")):
-        raise SourceError(f"{url!r} is not an http or https URL")
-    request = urllib.request.Request(url, headers={"User-Agent": USER_AGENT})  # noqa: S310 - checked above
-    body = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
-    try:
-        with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310 - checked above
-            shutil.copyfileobj(answer, body, CHUNK_BYTES)
-            announced = answer.headers.get("Content-Length")
-            modified = _day(answer.headers.get("Last-Modified"))
-        if announced is not None and body.tell() != int(announced):
-            raise PassingError(f"{url} broke off after {body.tell()} of {announced} bytes")
-    except urllib.error.HTTPError as error:
-        body.close()
-        raise _refusal(url, error) from error
-    except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
-        body.close()
-        reason = getattr(error, "reason", None) or error
-        raise PassingError(f"{url} did not answer ({reason or type(error).__name__})") from error
-    except BaseException:
-        body.close()
-        raise
-    body.seek(0)
-    return Document(body, modified)
+    return Downloader(timeout=timeout).once(url)
 
 
-def _day(header: str | None) -> date | None:
-    """The day, UTC, of an HTTP date; None without one or if it is none."""
-    try:
-        return parsedate_to_datetime(header).astimezone(UTC).date() if header else None
-    except ValueError:
-        return None
+def _content_range(header: str | None) -> tuple[int | None, int | None]:
+    """First byte and whole length of a Content-Range, None for what it does not say."""
+    match = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", (header or "").strip())
+    return (_number(match[1]), _number(match[2])) if match else (None, None)
 
 
-def _refusal(url: str, error: urllib.error.HTTPError) -> SourceError:
-    """The error that an HTTP status stands for, with the first words of the answer."""
-    said = error.read(200).decode("utf-8", "replace").strip()
-    message = f"{url} answered {error.code} {error.reason}" + (f": {said}" if said else "")
-    if error.code in (404, 410):
-        return NotFoundError(message)
-    return PassingError(message) if error.code in PASSING_STATUS else SourceError(message)
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isascii() and text.isdigit() else None

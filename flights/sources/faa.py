@@ -14,13 +14,15 @@ Field widths and codes: ardata.pdf in the zip.
 
 from __future__ import annotations
 
-import io
+import codecs
+import sys
 import zipfile
 from collections.abc import Iterator
 from typing import IO
 
 from flights.schema import RAW_AIRCRAFT
-from flights.sources.download import SourceError
+from flights.sources.archives import lines, member, opened
+from flights.sources.errors import SourceError
 from flights.sources.snapshots import MISSING_KEY, WRONG_COLUMN_COUNT, ListSource, Record, Reject
 
 MASTER, MODELS = "MASTER.txt", "ACFTREF.txt"
@@ -62,16 +64,17 @@ def records(url: str, archive: IO[bytes]) -> Iterator[Record]:
 
     An aircraft whose model's code has no record is kept, without its model's columns.
     """
-    with zipfile.ZipFile(archive) as packed:
-        models: dict[str, str] = {}
+    with opened(url, archive) as packed:
+        models: dict[str, tuple[str, ...]] = {}
         for model in _rows(url, packed, MODELS, MODEL_COLUMNS):
             if isinstance(model, Reject):
                 yield model
             else:
                 code, maker, name, *numbers = model
-                # One string a model instead of five: of 90,000 models, that is a third of the memory.
-                models[code] = "\t".join((maker, name, *(number.lstrip("0") for number in numbers)))
-        unknown = "\t".join([""] * (len(MODEL_COLUMNS) - 1))
+                # 90,000 models share their makers and numbers: one string for each of these saves memory.
+                shared = (sys.intern(number.lstrip("0")) for number in numbers)
+                models[code] = (sys.intern(maker), name, *shared)
+        unknown = ("",) * (len(MODEL_COLUMNS) - 1)
         for aircraft in _rows(url, packed, MASTER, MASTER_COLUMNS):
             if isinstance(aircraft, Reject):
                 yield aircraft
@@ -81,7 +84,7 @@ def records(url: str, archive: IO[bytes]) -> Iterator[Record]:
                 f"N{number}",
                 year.lstrip("0"),
                 AIRCRAFT_TYPES.get(kind, kind),
-                *models.get(code, unknown).split("\t"),
+                *models.get(code, unknown),
                 ENGINE_TYPES.get(engine, engine),
             ]
 
@@ -92,23 +95,24 @@ def _rows(
     """`columns` of each record of `file`, without their padding; the first one is its key."""
     if file not in packed.namelist():
         raise SourceError(f"{url} holds no {file}: it is not FAA's aircraft registry")
-    with packed.open(file) as member:
-        lines = io.TextIOWrapper(member, encoding="utf-8-sig", errors="replace")
-        header = [name.strip() for name in lines.readline().rstrip("\n").split(",")]
+    with member(url, packed, file) as content:
+        text = codecs.iterdecode(lines(url, file, content), "utf-8-sig", "replace")
+        header = [name.strip() for name in next(text, "").rstrip("\r\n").split(",")]
         missing = [name for name in columns if name not in header]
         if missing:
             raise SourceError(
                 f"{file} in {url} lacks the columns {', '.join(missing)}: its layout has changed"
             )
         positions = [header.index(name) for name in columns]
-        for line in lines:
-            values = line.rstrip("\n").split(",")
+        for ended in text:
+            line = ended.rstrip("\r\n")
+            values = line.split(",")
             if len(values) != len(header):
                 if line.strip():
-                    yield Reject(WRONG_COLUMN_COUNT, file, line.rstrip("\n"))
+                    yield Reject(WRONG_COLUMN_COUNT, file, line)
                 continue
             row = [values[position].strip() for position in positions]
-            yield row if row[0] else Reject(MISSING_KEY, file, line.rstrip("\n"))
+            yield row if row[0] else Reject(MISSING_KEY, file, line)
 
 
 AIRCRAFT = ListSource(RAW_AIRCRAFT.name, RAW_AIRCRAFT.names, records)

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flights.sources.airports import Airport
-from flights.sources.download import PassingError, RetryPolicy, SourceError, download, with_retries
+from flights.sources.download import Document, Downloader, PassingError, RetryPolicy, SourceError
 from flights.sources.period import Period
 from flights.sources.raw_objects import DailyObjects, RawObject
 
@@ -36,7 +36,12 @@ VARIABLES = {
 
 
 def weather_of_period(
-    base_url: str, period: Period, airports: Sequence[Airport], policy: RetryPolicy | None = None
+    base_url: str,
+    period: Period,
+    airports: Sequence[Airport],
+    policy: RetryPolicy | None = None,
+    *,
+    downloader: Downloader | None = None,
 ) -> list[RawObject]:
     """Hourly weather at `airports`, one raw object a day, in order; one request an airport.
 
@@ -44,10 +49,11 @@ def weather_of_period(
     hour is always in the object of the flight's date. Hours without any value are left out; a day without
     an hour gives an empty object. Raises SourceError when the source refuses or answers in another form.
     """
+    using = downloader or Downloader()
     with DailyObjects("weather", period.days()) as collected:
         for airport in airports:
             zone = airport.zone
-            for hour, values in _hours(_url(base_url, period, airport), policy or RetryPolicy()):
+            for hour, values in _hours(_url(base_url, period, airport), using, policy):
                 day = hour.astimezone(zone).date()
                 if period.start <= day <= period.end:
                     line = {"origin": airport.code, "time_hour": f"{hour:%Y-%m-%dT%H:%M:%SZ}", **values}
@@ -72,9 +78,11 @@ def _utc_date(day: date, clock: time, airport: Airport) -> date:
     return datetime.combine(day, clock, tzinfo=airport.zone).astimezone(UTC).date()
 
 
-def _hours(url: str, policy: RetryPolicy) -> Iterator[tuple[datetime, dict[str, float | None]]]:
+def _hours(
+    url: str, downloader: Downloader, policy: RetryPolicy | None
+) -> Iterator[tuple[datetime, dict[str, float | None]]]:
     """Each hour with at least one value: its start in UTC, and its values by field name."""
-    answer = with_retries(lambda: _answer(url), policy)
+    answer = downloader.read(url, _parsed, policy)
     try:
         hourly, units = answer["hourly"], answer["hourly_units"]
         starts = hourly["time"]
@@ -93,10 +101,8 @@ def _hours(url: str, policy: RetryPolicy) -> Iterator[tuple[datetime, dict[str, 
             yield datetime.fromisoformat(start).replace(tzinfo=UTC), values
 
 
-def _answer(url: str) -> Any:
-    """The parsed answer: one attempt."""
-    with download(url) as body:
-        try:
-            return json.load(body)
-        except ValueError as error:
-            raise PassingError(f"{url} arrived damaged ({error})") from error
+def _parsed(answer: Document) -> Any:
+    try:
+        return json.load(answer.body)
+    except ValueError as error:
+        raise PassingError(f"{answer.url} arrived damaged ({error})") from error

