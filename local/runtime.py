@@ -15,6 +15,7 @@ import boto3
 from botocore.config import Config
 
 from local import processes
+from local.engines import postgres
 from local.errors import UserFacingError
 from local.layout import REGION, ROOT, gateway_port, gateway_url, home, log_file
 from local.toolchain import tools
@@ -28,7 +29,8 @@ MINIMUM_FREE_BYTES = 3 * 2**30
 def start(*, fresh: bool) -> None:
     """Start the gateway and wait until it answers. With `fresh`, whatever an earlier run left is removed.
 
-    Raises UserFacingError when one is already running, its port is taken, or the disk is nearly full.
+    Raises UserFacingError when one is already running, its port is taken, the disk is nearly full, or
+    PostgreSQL cannot run here.
     """
     if processes.find(GATEWAY) is not None:
         raise UserFacingError("The embedded AWS is already running here. Stop it with `make down`.")
@@ -48,6 +50,10 @@ def start(*, fresh: bool) -> None:
             f"Only {free / 2**30:.1f} GB are free on the disk of {home()}; 3 GB are needed. "
             "Make room and run again."
         )
+    try:
+        postgres.check()
+    except (RuntimeError, OSError) as problem:
+        raise UserFacingError(str(problem)) from problem
     process = processes.spawn(
         GATEWAY,
         [tools().gateway_python, "-m", "local.gateway"],

@@ -21,12 +21,11 @@ import psycopg
 from psycopg import sql
 
 from local import processes
+from local.engines import unprivileged
 from local.layout import HOST, home
 from local.toolchain import tools
 
 READY_SECONDS = 30.0
-UNPRIVILEGED_ID = 65534
-"""nobody: PostgreSQL refuses to run as root."""
 
 SETTINGS = {
     "listen_addresses": HOST,
@@ -88,16 +87,32 @@ def create(
     asked for, `scram-sha-256` or `md5`. `preferred_port` is taken if it is free. What a server of this name
     left behind is deleted. Raises RuntimeError with the end of the log when the server does not come up.
     """
+    password = secrets.token_urlsafe(24)
+    _initialise(name, owner, password, authentication)
+    chosen = {**(settings or {}), "password_encryption": authentication}
+    return start(Server(name, preferred_port, owner, password, chosen))
+
+
+def check() -> None:
+    """Make an empty server's files and delete them, half a second.
+
+    Raises RuntimeError, in a sentence for a person, when this machine cannot run PostgreSQL here.
+    """
+    _initialise("check", "check", secrets.token_urlsafe(24), "scram-sha-256")
+    drop("check")
+
+
+def _initialise(name: str, owner: str, password: str, authentication: str) -> None:
+    """Make the files of an empty server called `name`, and its superuser."""
     drop(name)
     folder = _folder(name)
     folder.mkdir(parents=True)
-    password = secrets.token_urlsafe(24)
-    if os.geteuid() == 0:
-        os.chown(folder, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
+    unprivileged.give(folder)
     folder.chmod(0o700)
     with tempfile.NamedTemporaryFile("w", dir=folder.parent, suffix=".password") as file:
         file.write(password)
         file.flush()
+        unprivileged.give(file.name)
         argv: list[str | Path] = [
             *(_binary("initdb"), "--pgdata", folder, "--username", owner, "--pwfile", file.name),
             *(
@@ -113,8 +128,6 @@ def create(
         ]
         made = processes.spawn(f"{name}-initdb", _unprivileged(argv), env=_environment())
         _wait_for_end(made)
-    chosen = {**(settings or {}), "password_encryption": authentication}
-    return start(Server(name, preferred_port, owner, password, chosen))
 
 
 def start(server: Server) -> Server:
@@ -187,16 +200,7 @@ def _binary(name: str) -> Path:
 
 
 def _unprivileged(argv: Sequence[str | Path]) -> list[str | Path]:
-    """`argv`, run as nobody when we are root, and still able to reach folders that only root may enter."""
-    if os.geteuid() != 0:
-        return list(argv)
-    if shutil.which("setpriv") is None:
-        raise RuntimeError(
-            "PostgreSQL cannot run as root: run as another user, or install setpriv (util-linux)"
-        )
-    reach = "+dac_override,+dac_read_search"
-    identity = [f"--reuid={UNPRIVILEGED_ID}", f"--regid={UNPRIVILEGED_ID}", "--clear-groups"]
-    return ["setpriv", *identity, f"--inh-caps={reach}", f"--ambient-caps={reach}", *argv]
+    return unprivileged.command(argv, _binary("initdb"), home() / "postgres")
 
 
 def _environment() -> dict[str, str]:

@@ -56,6 +56,16 @@ def test_a_full_disk_is_told_before_anything_starts(monkeypatch: pytest.MonkeyPa
     assert processes.names() == []
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to run PostgreSQL as somebody else")
+def test_a_machine_without_a_way_to_run_postgresql_is_told_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserFacingError, match=r"refuses to run as root: .* install setpriv"):
+        runtime.start(fresh=True)
+    assert [name for name in processes.names() if processes.find(name)] == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_half_way_stops_everything_and_the_next_start_works(
     own_home: Path, number: signal.Signals
