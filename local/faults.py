@@ -20,6 +20,7 @@ class Fault:
     action: str
     """An IAM action."""
     code: str
+    """InternalFailure: the call fails as one does that meets a fault of ours, with status 500."""
     message: str
     resource: str = "*"
     """Pattern of the ARN that the action is on."""

@@ -76,6 +76,7 @@ def install() -> Any:
         launch_images,
         managed_policies,
         objects,
+        protocol_errors,
         public_parameters,
         routing,
         s3_answers,
@@ -83,6 +84,7 @@ def install() -> Any:
     )
 
     loaded = load("local.services") + load("local.resources")
+    protocol_errors.install()
     identity.install()
     routing.install()
     cloudformation.install()

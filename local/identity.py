@@ -19,7 +19,7 @@ from ministack import app as ministack_app
 from ministack.core import iam_actions, iam_evaluator, responses
 from ministack.services import athena, sts
 
-from local import faults
+from local import faults, protocol_errors
 from local.conditions import OWN_USER_ID, Context, conditions, implied_calls, log_stream, metric_namespace
 from local.layout import ACCOUNT, REGION, home
 from local.services.service import SERVICES, Request
@@ -102,6 +102,8 @@ def _record_denials(journal: Journal) -> None:
             )
 
         fault = faults.due(iam_action, resource_arn, iam_evaluator.caller_arn())
+        if fault is not None and fault.code == protocol_errors.INTERNAL:
+            raise RuntimeError(fault.message)
         if fault is not None:
             return iam_evaluator.AuthError(fault.code, fault.message)
         own = {**(service_context or {}), **_filled(access_key_id)}
