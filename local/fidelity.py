@@ -75,7 +75,12 @@ SERVICES: tuple[tuple[str, str, str], ...] = (
         "real engine",
         "Spark jobs run on Apache Spark; crawlers and quality rules over the real objects",
     ),
-    ("EMR", "real engine", "steps run on Apache Spark; clusters are described, no machine boots"),
+    (
+        "EMR",
+        "real engine",
+        "steps run on Apache Spark, their logs where client or cluster mode puts them; FailureDetails have "
+        "the log's last words, where EMR may find none; clusters are described, no machine boots",
+    ),
     ("EMR Serverless", "real engine", "job runs are Apache Spark programs, retried as their policy says"),
     ("RDS", "real engine", "an instance is a PostgreSQL server of its own"),
     (

@@ -20,8 +20,8 @@ Builds the dimensions' files of a range of days again, on a cluster of its own, 
 and load: to try a changed transformation, or a new version of the reference files. The files lie under the
 run's own prefix in the warehouse bucket; nothing is loaded from there.
 
-The cluster is terminated whatever happens to its step. A failed step fails the run, with the step's reason in
-the log of *The step is done*.
+The cluster is terminated whatever happens to its step. A failed step fails the run, with EMR's reason in the
+log of *The step is done*; the step's own words end the file `stdout.gz` beside the log file that it names.
 
 | parameter | meaning |
 |---|---|

@@ -67,6 +67,8 @@ class Outcome:
     timed_out: bool = False
     event_log: str | None = None
     """S3 URI of the delivered event log."""
+    started: bool = True
+    """Whether the program was started; not, when one of its files cannot be read."""
 
     @property
     def succeeded(self) -> bool:
@@ -96,7 +98,7 @@ def run(job: Job, cancelled: threading.Event, on_start: Callable[[], None] = lam
             outcome = _submit(job, cancelled, stdout, stderr)
         except InputError as problem:
             stderr.write_text(f'Exception in thread "main" {problem}\n')
-            outcome = Outcome(1, stdout, stderr, time.monotonic() - started)
+            outcome = Outcome(1, stdout, stderr, time.monotonic() - started, started=False)
         return outcome
     finally:
         if job.waits_for_turn:

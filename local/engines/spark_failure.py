@@ -13,8 +13,7 @@ _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warni
 def failure_message(outcome: Outcome) -> str:
     """The exception that ended the program: of Python's last traceback, else of the JVM's main thread.
 
-    In client mode, which is how every program runs here, spark-submit prints the driver's own errors with
-    its output; so both files are looked at.
+    In client mode spark-submit prints the driver's own errors with its output; so both files are looked at.
     """
     texts = [path.read_text(errors="replace") for path in (outcome.stdout, outcome.stderr)]
     for text in texts:

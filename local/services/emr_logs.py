@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,9 +12,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.services.clients import client
 
+PROGRAM = ("controller", "stderr", "stdout")
+"""Files of a program that EMR itself starts: a step, a bootstrap action."""
 
-def deliver(record: dict[str, Any], below: str, folder: Path) -> str | None:
-    """Copy controller, stderr and stdout of `folder` to LogUri/<cluster id>/<below>/; the URI of the stderr.
+
+def deliver(record: dict[str, Any], below: str, folder: Path, names: Iterable[str] = PROGRAM) -> str | None:
+    """Copy files of `folder` to LogUri/<cluster id>/<below>/<name>.gz; the URI of the stderr.
 
     The nodes do it, so with the role of their instance profile. None when the cluster keeps no logs; a
     sentence in place of the URI when they could not be written.
@@ -28,7 +32,7 @@ def deliver(record: dict[str, Any], below: str, folder: Path) -> str | None:
         encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": cluster["LogEncryptionKmsKeyId"]}
     try:
         s3 = client("s3", role_arn=record["role_arn"], session_name=record["node"])
-        for name in ("controller", "stderr", "stdout"):
+        for name in names:
             content = gzip.compress((folder / name).read_bytes(), mtime=0)
             s3.put_object(Bucket=parts.netloc, Key=f"{prefix}/{name}.gz", Body=content, **encryption)
     except (ClientError, BotoCoreError) as problem:

@@ -1,12 +1,18 @@
-"""One EMR step: its command as command-runner.jar reads it, run by Spark; its logs where EMR puts them."""
+"""One EMR step: its command as command-runner.jar reads it, run by Spark; its logs where EMR puts them.
+
+In client mode the step's stdout and stderr are the driver's. In cluster mode the driver is a container of
+YARN: its output is in the container's log, the step's stderr has only what the client of YARN reports.
+https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-manage-view-web-log-files.html
+"""
 
 from __future__ import annotations
 
 import shlex
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from local.engines.spark import Job, Outcome
@@ -32,19 +38,22 @@ def run(
     folder = home() / "emr" / cluster["Id"] / step["Id"]
     folder.mkdir(parents=True, exist_ok=True)
     controller = [f"INFO startExec '{_exec_line(step)}'"]
+    application_id = _application_id(cluster, record["applications_started"])
+    in_container = False
     try:
         submission = submission_of(cluster, step)
+        in_container = submission.deploy_mode == "cluster"
         python = submission.properties.get("spark.pyspark.python", "python3")
         controller.append(
             f"INFO {python} of the cluster's nodes is this machine's Python 3.11; master is local"
         )
         job = Job(
             name=step["Id"],
-            folder=folder,
+            folder=folder / "container" if in_container else folder,
             submission=submission,
             role_arn=step.get("ExecutionRoleArn") or record["role_arn"],
             session_name=record["node"],
-            application_id=_application_id(cluster, record["applications_started"]),
+            application_id=application_id,
             environment=exports(cluster),
             event_log=_default_event_log(cluster),
         )
@@ -53,7 +62,9 @@ def run(
         on_start()
         (folder / "stdout").write_text("")
         (folder / "stderr").write_text(f"{problem}\n")
-        outcome = Outcome(1, folder / "stdout", folder / "stderr")
+        outcome = Outcome(1, folder / "stdout", folder / "stderr", started=False)
+    if in_container:
+        outcome = _seen_by_the_client(record, outcome, application_id, folder)
     ended = "CANCELLED" if outcome.cancelled else "COMPLETED" if outcome.succeeded else "FAILED"
     controller.append(f"INFO total process run time: {outcome.seconds:.0f} seconds")
     controller.append(f"INFO Step {ended.lower()} with exitCode {outcome.exit_code}")
@@ -69,6 +80,32 @@ def run(
         "Message": failure_message(outcome),
     }
     return ended, failure if log_file is None else {**failure, "LogFile": log_file}
+
+
+def _seen_by_the_client(
+    record: dict[str, Any], driver: Outcome, application_id: str, folder: Path
+) -> Outcome:
+    """Deliver the log of the driver's container; the outcome with what the client of YARN prints instead.
+
+    A program that could not be started was the client's own failure.
+    """
+    stdout, stderr = folder / "stdout", folder / "stderr"
+    stdout.write_text("")
+    if not driver.started:
+        stderr.write_text(driver.stderr.read_text())
+    else:
+        number = application_id.removeprefix("application_")
+        container = f"containers/{application_id}/container_{number}_01_000001"
+        deliver(record, container, driver.stderr.parent, ("stderr", "stdout"))
+        state = "KILLED" if driver.exit_code is None else "FINISHED"
+        report = f"INFO Client: Application report for {application_id} (state: {state})\n"
+        if not driver.succeeded:
+            report += (
+                'Exception in thread "main" org.apache.spark.SparkException: '
+                f"Application {application_id} finished with failed status\n"
+            )
+        stderr.write_text(report)
+    return replace(driver, stdout=stdout, stderr=stderr)
 
 
 def submission_of(cluster: dict[str, Any], step: dict[str, Any]) -> Submission:

@@ -81,7 +81,9 @@ def _spark_step(name: str, arguments: list[Any]) -> dict[str, Any]:
         "HadoopJarStep": {
             "Jar": "command-runner.jar",
             "Args": [
-                *("spark-submit", "--deploy-mode", "cluster", "--name", name),
+                # The driver runs on the primary node, which does nothing else, and its words are the step's
+                # own log. In cluster mode they would be in the log of one of YARN's containers.
+                *("spark-submit", "--deploy-mode", "client", "--name", name),
                 *("--py-files", "{{ cfg.emr.py_files }}"),
                 f"{{{{ cfg.emr.steps.{name} }}}}",
                 *("--raw-bucket", "{{ cfg.buckets.raw }}"),

@@ -50,9 +50,14 @@ def request(**changes: Any) -> dict[str, Any]:
 
 
 def step(
-    name: str, program: str, *arguments: str, action: str = "CONTINUE", options: tuple[str, ...] = ()
+    name: str,
+    program: str,
+    *arguments: str,
+    action: str = "CONTINUE",
+    options: tuple[str, ...] = (),
+    mode: str = "client",
 ) -> Any:
-    command = ["spark-submit", "--deploy-mode", "cluster", *options, f"s3://{CODE}/{program}", *arguments]
+    command = ["spark-submit", "--deploy-mode", mode, *options, f"s3://{CODE}/{program}", *arguments]
     jar = {"Jar": "command-runner.jar", "Args": command}
     return {"Name": name, "ActionOnFailure": action, "HadoopJarStep": jar}
 
@@ -164,6 +169,30 @@ def test_a_failed_step_says_why_and_where_its_log_is(emr: Any, gateway: Gateway,
     assert quit_["Status"]["FailureDetails"]["Message"] == "no object for 2013-01-05"
     assert f"s3://{CODE}/nowhere.py" in done["Status"]["FailureDetails"]["Message"]
     wait(lambda: cluster_state(emr, cluster), {"WAITING"})
+
+
+def test_in_cluster_mode_the_driver_s_words_are_in_its_container_s_log(
+    emr: Any, gateway: Gateway, cluster: str
+) -> None:
+    quit_, missing = run(
+        emr, cluster, step("exits", "exit.py", mode="cluster"), step("gone", "nowhere.py", mode="cluster")
+    )
+
+    prefix = f"emr/{cluster}/containers/"
+    logs = gateway.client("s3").list_objects_v2(Bucket=LOGS, Prefix=prefix)["Contents"]
+    [application] = {item["Key"].removeprefix(prefix).split("/")[0] for item in logs}
+    container = f"{prefix}{application}/{application.replace('application', 'container')}_01_000001"
+    assert [item["Key"] for item in logs] == [f"{container}/stderr.gz", f"{container}/stdout.gz"]
+    written = gateway.client("s3").get_object(Bucket=LOGS, Key=f"{container}/stdout.gz")["Body"].read()
+    assert gzip.decompress(written).decode() == "first\nno object for 2013-01-05\n"
+    for name in ("stdout", "stderr", "controller"):
+        assert "2013-01-05" not in log(gateway, cluster, quit_["Id"], name)
+    failed = f"Application {application} finished with failed status"
+    details = quit_["Status"]["FailureDetails"]
+    assert details["Message"] == f'Exception in thread "main" org.apache.spark.SparkException: {failed}'
+    assert failed in log(gateway, cluster, quit_["Id"], "stderr")
+    # What the client itself cannot read is in the step's log in both modes.
+    assert f"s3://{CODE}/nowhere.py" in missing["Status"]["FailureDetails"]["Message"]
 
 
 def test_logs_hold_no_credentials_and_py_files_import(emr: Any, gateway: Gateway, cluster: str) -> None:

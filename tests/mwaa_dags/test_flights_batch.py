@@ -229,7 +229,7 @@ def test_each_step_is_submitted_and_waited_for(flights_batch: dict[str, Any]) ->
     common += ["--warehouse-bucket", "warehouse-bucket"]
     common += ["--start-date", "2013-01-30", "--end-date", "2013-02-02", "--run-key", "manual__1"]
     assert facts["HadoopJarStep"]["Args"] == [
-        *("spark-submit", "--deploy-mode", "cluster", "--name", "build_facts"),
+        *("spark-submit", "--deploy-mode", "client", "--name", "build_facts"),
         *("--py-files", "s3://a/flights.zip", "s3://a/facts.py"),
         *common,
     ]
