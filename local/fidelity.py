@@ -101,7 +101,14 @@ SERVICES: tuple[tuple[str, str, str], ...] = (
         "a build lays out the Dockerfile's files and its locked packages, without Docker; the buildspec's "
         "commands do not run",
     ),
-    ("MWAA", "real engine", "Apache Airflow of the environment's version with the deployed DAGs"),
+    (
+        "MWAA",
+        "real engine",
+        "Apache Airflow 3.0.6 with the packages of MWAA's image, on this machine's Python, and the deployed "
+        "DAGs; requirements are installed under MWAA's constraints (by uv) or, as there, logged and left "
+        "out; a private web server answers InvokeRestApi only to callers in the VPC; other versions fail to "
+        "start",
+    ),
     (
         "MSK",
         "real engine",

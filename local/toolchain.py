@@ -40,7 +40,15 @@ SUPPORTED_PYTHONS = ((3, 11), (3, 12))
 LOCKS = ROOT / "local" / "locks"
 BROKER_SOURCES = ROOT / "local" / "engines" / "kafka_broker"
 """Java sources of what a broker asks the embedded AWS: who a client is, what it may do."""
-DAGS = ROOT / "mwaa_dags"
+AIRFLOW_PROVIDERS = (
+    "apache-airflow-providers-amazon[aiobotocore]",
+    "apache-airflow-providers-http",
+    "apache-airflow-providers-postgres",
+)
+"""What the DAGs use of the providers in MWAA's image; a deferred sensor waits with aiobotocore."""
+MWAA_IMAGES = ROOT / "mwaa_dags" / "mwaa_image"
+"""By Airflow version: the packages of MWAA's image, and the constraints that it installs under."""
+AIRFLOW_PACKAGES = MWAA_IMAGES / AIRFLOW_VERSION / "packages.txt"
 IMAGE_LOCKS = tuple(sorted((ROOT / "containers").glob("*/requirements.txt")))
 """What the container images install."""
 
@@ -170,17 +178,8 @@ def _install_gateway() -> None:
 
 
 def _install_airflow() -> None:
-    # MWAA names the constraints by their path on MWAA; here they are the file beside the requirements.
-    listed = (DAGS / "requirements.txt").read_text().splitlines()
-    requirements = [
-        line for line in listed if line.strip() and not line.lstrip().startswith(("#", "--constraint"))
-    ]
     _install_environment(
-        "airflow",
-        f"apache-airflow=={AIRFLOW_VERSION}",
-        *requirements,
-        "--constraint",
-        DAGS / "constraints.txt",
+        "airflow", f"apache-airflow=={AIRFLOW_VERSION}", *AIRFLOW_PROVIDERS, "--constraint", AIRFLOW_PACKAGES
     )
 
 
@@ -297,7 +296,7 @@ COMPONENTS: dict[str, Component] = {
     "airflow": Component(
         f"Apache Airflow {AIRFLOW_VERSION}, as MWAA runs it",
         _install_airflow,
-        (DAGS / "requirements.txt", DAGS / "constraints.txt", AIRFLOW_VERSION),
+        (AIRFLOW_PACKAGES, AIRFLOW_VERSION, *AIRFLOW_PROVIDERS),
     ),
     "images": Component("what the container images install", _install_images, IMAGE_LOCKS),
     "cdk": Component("the CDK CLI", _install_cdk, (CDK_CLI_VERSION,)),

@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from airflow import __version__ as airflow_version
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import DAG, Connection, task
@@ -15,21 +16,26 @@ from refstack_dags.run_reports import too_late
 from refstack_dags.settings import cfg
 from refstack_dags.task_defaults import DEFAULT_ARGS
 
-CONSTRAINTS = Path(__file__).with_name("constraints.txt")
+IMAGES = Path(__file__).with_name("mwaa_image")
+"""By Airflow version: the packages of MWAA's image, which the tests of the DAGs ran with."""
 CONNECTIONS = ("flights_source", "operational_db", "redshift_copy")
 
 DOC = """
 ### Environment: what is installed, and does it resolve?
 
 MWAA gives no shell. After a change of its requirements or its class, this run tells in its logs what the
-workers are, and fails when an installed version is not the one that the DAGs' `constraints.txt` pins, or when
-a variable or connection is not to be had from Secrets Manager.
+workers are, and fails when an installed version is not the one that MWAA's image has by `mwaa_image/`, which
+the tests ran with, or when a variable or connection is not to be had from Secrets Manager. Of another version
+of Airflow nothing is known here: it was not run.
 """
 
 
 def check_versions() -> dict[str, Any]:
-    """Hold what is installed against the constraints; counts. Raises ValueError naming each difference."""
-    pinned = pinned_versions.read(CONSTRAINTS.read_text())
+    """Compare what is installed with the image's packages; counts. Raises ValueError with the differences."""
+    packages = IMAGES / airflow_version / "packages.txt"
+    if not packages.exists():
+        raise ValueError(f"The DAGs were not run on Airflow {airflow_version}: mwaa_image/ does not list it.")
+    pinned = pinned_versions.read(packages.read_text())
     installed = {pinned_versions.normal(found.name): found.version for found in metadata.distributions()}
     differing = pinned_versions.differences(pinned, installed)
     if differing:

@@ -15,6 +15,7 @@ from stacks.constructs.airflow_secrets import AirflowSecrets
 from stacks.constructs.arrival_trigger import BATCH_DAG, ArrivalTrigger
 from stacks.constructs.bundle import ROOT
 from stacks.constructs.dag_bucket import DAGS, DagBucket
+from stacks.constructs.function import Place
 from stacks.constructs.killed_task_alarm import killed_task_alarm
 from stacks.constructs.late_run_alarm import late_run_alarm
 from stacks.constructs.logs import PlatformLogGroup
@@ -72,7 +73,7 @@ class OrchestrationStack(PlatformStack):
             key=security.data_key,
             logs_key=security.logs_key,
             access_logs=lake.logs,
-            wheels=download(source) if private else None,
+            wheels=download(source, settings.orchestration.airflow_version) if private else None,
         )
         # MWAA would make these groups without a retention; it takes those that are there. Their key is the
         # environment's, as of those that it makes.
@@ -145,6 +146,7 @@ class OrchestrationStack(PlatformStack):
             environment_name=self.environment_name,
             logs_key=security.logs_key,
             alerts_topic=security.alerts_topic,
+            place=self._caller_in_the_vpc(network) if private else None,
         )
         self.arrivals.node.add_dependency(self.airflow)
         killed_task_alarm(
@@ -180,6 +182,19 @@ class OrchestrationStack(PlatformStack):
                 "redshift_copy", conn_type="aws", extra={"role_arn": warehouse.copy_role.role_arn}
             ),
         ]
+
+    def _caller_in_the_vpc(self, network: NetworkStack) -> Place:
+        """Where a function runs that calls a private web server."""
+        group = ec2.SecurityGroup(
+            self,
+            "CallerGroup",
+            vpc=network.vpc,
+            description="trigger_batch: outbound only, to the interface endpoint of MWAA",
+            allow_all_outbound=False,
+        )
+        inside = ec2.Peer.ipv4(self.settings.network.cidr)
+        group.add_egress_rule(inside, ec2.Port.tcp(443), "Interface endpoints")
+        return network.place(group)
 
     def _environment(
         self, security: SecurityStack, network: NetworkStack, database: DatabaseStack, dags: DagBucket

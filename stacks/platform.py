@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from aws_cdk import App
+from aws_cdk import Annotations, App
 from aws_cdk import aws_iam as iam
 
 from stacks import nag
@@ -16,6 +16,7 @@ from stacks.ingestion import IngestionStack
 from stacks.lake import LakeStack
 from stacks.network import NetworkStack
 from stacks.orchestration import OrchestrationStack
+from stacks.requirements import not_run_here
 from stacks.security import SecurityStack
 from stacks.settings import Settings
 from stacks.spark import SparkStack
@@ -120,3 +121,7 @@ def add_stacks(app: App, settings: Settings) -> None:
             containers=containers,
             ingestion=ingestion,
         )
+    for name, warning in not_run_here(settings).items():
+        stack = app.node.try_find_child(name)
+        if stack is not None:
+            Annotations.of(stack).add_warning_v2("refstack:NotRunHere", warning)

@@ -1,4 +1,4 @@
-"""Which stacks need which, and what an enabled stack needs of the network."""
+"""Which stacks need which, what they need of the network, and which settings nothing here ran."""
 
 from __future__ import annotations
 
@@ -71,6 +71,14 @@ dead letters; clients ask MSK for the brokers.
 """
 
 
+AIRFLOW_RUN_HERE = "3.0.6"
+PRIVATE_WEB_SERVER: InterfaceEndpoint = "airflow.env"
+"""Endpoint through which a private web server of MWAA answers InvokeRestApi.
+
+https://docs.aws.amazon.com/mwaa/latest/userguide/access-mwaa-apache-airflow-rest-api.html
+"""
+
+
 def problems(settings: Settings) -> list[str]:
     """What keeps these settings from working, a sentence each; empty when they fit together."""
     enabled = settings.stacks.enabled()
@@ -91,6 +99,14 @@ def problems(settings: Settings) -> list[str]:
             "a run's cluster would end itself while it waits for a long Glue job: set spark.idle_minutes to "
             f"at least catalog.job_timeout_minutes ({settings.catalog.job_timeout_minutes})"
         )
+    private = settings.orchestration.webserver_access == "PRIVATE_ONLY"
+    reachable = PRIVATE_WEB_SERVER in settings.network.interface_endpoints
+    if "orchestration" in enabled and private and not reachable:
+        found.append(
+            "a private web server answers only calls through an interface endpoint of its VPC: add "
+            f"{PRIVATE_WEB_SERVER} to network.interface_endpoints, or set orchestration.webserver_access = "
+            '"PUBLIC_ONLY"'
+        )
     if settings.network.nat == "none":
         if {"spark", "streaming"} <= set(enabled):
             found.append(
@@ -106,3 +122,27 @@ def problems(settings: Settings) -> list[str]:
                     f"network.interface_endpoints has {', '.join(missing)}"
                 )
     return found
+
+
+def not_run_here(settings: Settings) -> dict[str, str]:
+    """A warning by the stack whose version no test and no local run has tried; AWS offers them."""
+    found = {}
+    if settings.catalog.glue_version == "6.0":
+        found["Catalog"] = (
+            "catalog.glue_version = 6.0 (Spark 4.1, Python 3.13) was not run here: the tests run Glue's job "
+            "on Spark 3.5.6, which 5.1 has"
+        )
+    if not settings.spark.release.startswith("emr-7."):
+        found["Spark"] = (
+            f"spark.release = {settings.spark.release} (Spark 4, Scala 2.13) was not run here: the tests run "
+            "the steps on Spark 3.5.6, which emr-7.13.0 has, and the streaming job with connectors for Scala "
+            "2.12"
+        )
+    if settings.orchestration.airflow_version != AIRFLOW_RUN_HERE:
+        found["Orchestration"] = (
+            f"orchestration.airflow_version = {settings.orchestration.airflow_version} was not run here: the "
+            f"tests run the DAGs on {AIRFLOW_RUN_HERE}, and import them on 3.3"
+        )
+    return {
+        stack: sentence for stack, sentence in found.items() if stack.lower() in settings.stacks.enabled()
+    }

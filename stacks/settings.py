@@ -139,8 +139,8 @@ class Lake(Section):
 class Catalog(Section):
     """Glue jobs and crawlers."""
 
-    glue_version: Literal["5.0", "5.1"] = "5.1"
-    """5.1 has the Spark version that EMR and the local runtime have."""
+    glue_version: Literal["5.0", "5.1", "6.0"] = "5.1"
+    """5.1 has the Spark version that EMR and the local runtime have; 6.0 was not run here."""
     worker_type: Literal["G.1X", "G.2X", "G.4X", "G.8X"] = "G.1X"
     """Size of a worker: each step doubles its vCPUs and memory, and its price."""
     workers: int = Field(default=2, ge=2, le=299)
@@ -219,8 +219,11 @@ class Warehouse(Section):
 class Spark(Section):
     """EMR on EC2: the cluster that a DAG run starts and that ends itself."""
 
-    release: str = Field(default="emr-7.13.0", pattern=r"^emr-7\.\d+\.\d+$")
-    """EMR release; 7.13.0 has the Spark version that Glue 5.1 and the local runtime have."""
+    release: str = Field(default="emr-7.13.0", pattern=r"^(emr-7|emr-spark-8)\.\d+\.\d+$")
+    """EMR release; 7.13.0 has the Spark version that Glue 5.1 and the local runtime have.
+
+    The releases emr-spark-8.* have Spark 4, and were not run here.
+    """
     primary_instance_type: str = Field(default="m6g.xlarge", pattern=r"^[a-z0-9-]+\.[a-z0-9]+$")
     """EC2 type of the primary node."""
     core_instance_type: str = Field(default="m6g.xlarge", pattern=r"^[a-z0-9-]+\.[a-z0-9]+$")
@@ -333,7 +336,7 @@ class Orchestration(Section):
     """MWAA and what the DAGs read from the settings."""
 
     airflow_version: str = Field(default="3.0.6", pattern=r"^[23]\.\d+\.\d+$")
-    """Airflow version that MWAA offers."""
+    """Airflow version that MWAA offers; others than 3.0.6, such as 3.2.1 and 3.3.1, were not run here."""
     environment_class: Literal[
         "mw1.micro", "mw1.small", "mw1.medium", "mw1.large", "mw1.xlarge", "mw1.2xlarge"
     ] = "mw1.small"
@@ -345,8 +348,8 @@ class Orchestration(Section):
     webserver_access: Literal["PUBLIC_ONLY", "PRIVATE_ONLY"] = "PUBLIC_ONLY"
     """Whether Airflow's pages answer on the internet (behind IAM) or in the VPC only.
 
-    A private web server reaches no package index: the synth then downloads what the DAGs' requirements.txt
-    names, and ships it to MWAA as wheels.
+    A private web server answers calls only through the interface endpoint airflow.env, and reaches no package
+    index: the synth downloads what the DAGs' requirements.txt names, and ships it to MWAA as wheels.
     """
     schedule: str | None = None
     """Cron expression of the daily batch in UTC; without one the DAG runs when it is triggered."""

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from local import processes
-from local.engines import airflow_environment, airflow_files, airflow_options
+from local.engines import airflow_environment, airflow_files, airflow_logs, airflow_options
 from local.engines.airflow_api import AirflowApi
 from local.engines.airflow_files import ObjectVersion
 from local.engines.role_credentials import RoleCredentials
@@ -64,6 +64,8 @@ class Configuration:
     options: Mapping[str, str]
     requirements: ObjectVersion | None = None
     plugins: ObjectVersion | None = None
+    requirements_log_groups: tuple[str, ...] = ()
+    """Log groups that are told how the installation of the requirements went."""
 
     @property
     def session_name(self) -> str:
@@ -134,7 +136,7 @@ class Airflow:
         """Take over the DAGs from the bucket as the execution role; return the paths that changed."""
         wanted = self.configuration
         return airflow_files.sync_dags(
-            self._bucket_client(), wanted.bucket, wanted.dags_prefix, self.folder / "dags"
+            self._client("s3"), wanted.bucket, wanted.dags_prefix, self.folder / "dags"
         )
 
     def _spawn(self, python: Path) -> None:
@@ -157,19 +159,24 @@ class Airflow:
             for component in COMPONENTS:
                 pool.submit(processes.stop, self._process(component), timeout=STOP_SECONDS)
 
-    def _bucket_client(self) -> Any:
-        return client(
-            "s3", role_arn=self.configuration.role_arn, session_name=self.configuration.session_name
-        )
+    def _client(self, service: str) -> Any:
+        wanted = self.configuration
+        return client(service, role_arn=wanted.role_arn, session_name=wanted.session_name)
 
     def _prepare(self) -> Path:
-        wanted, s3 = self.configuration, self._bucket_client()
+        wanted, s3 = self.configuration, self._client("s3")
         airflow_files.unpack_plugins(s3, wanted.bucket, wanted.plugins, self.folder / "plugins")
-        python = airflow_environment.interpreter(
+        installation = airflow_environment.install(
             wanted.version,
             airflow_files.requirements_text(s3, wanted.bucket, wanted.requirements),
-            self.folder / "dags",
+            self.folder,
         )
+        if installation.failed:
+            log.warning("%s: %s", wanted.name, "\n".join(installation.log))
+        airflow_logs.publish(
+            self._client("logs"), wanted.requirements_log_groups, "requirements_install", installation.log
+        )
+        python = installation.python
         if not (self.folder / "airflow.db").exists():
             shutil.copyfile(
                 airflow_environment.migrated_database(python, wanted.version), self.folder / "airflow.db"

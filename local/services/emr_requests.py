@@ -10,6 +10,8 @@ from botocore.exceptions import ClientError
 from local.services.clients import client
 
 MANAGED_GROUPS = ("EmrManagedMasterSecurityGroup", "EmrManagedSlaveSecurityGroup")
+NOT_RUN_HERE = "emr-spark-"
+"""Begin of the labels of releases with Spark 4; what runs here is 3.5."""
 IDLE_SECONDS = range(60, 604_800 + 1)
 
 
@@ -28,6 +30,8 @@ def check_run_job_flow(
     label = given.get("ReleaseLabel")
     if label is None:
         raise RequestError("A release label is required (AMI versions are no longer offered).")
+    if label.startswith(NOT_RUN_HERE):
+        raise RequestError(f"{label} is not run here: it has another Spark than the one that is.")
     if label not in releases:
         raise RequestError(f"The supplied release label is invalid: {label}.")
     if "ServiceRole" not in given:

@@ -8,6 +8,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+from local.services.emr_requests import NOT_RUN_HERE
 from local.services.service import Request, Service, ServiceError
 
 service = Service("emr-serverless")
@@ -32,6 +33,8 @@ GIVEN = (
 def create_application(request: Request) -> dict[str, Any]:
     """Make a Spark application; it is CREATED at once."""
     given = request.params
+    if given["releaseLabel"].startswith(NOT_RUN_HERE):
+        raise _invalid(f"{given['releaseLabel']} is not run here: it has another Spark than the one that is")
     if given["type"].lower() != "spark":
         raise _invalid(f"Applications of type {given['type']} are not emulated, those of Spark are")
     if "imageConfiguration" in given or "workerTypeSpecifications" in given:

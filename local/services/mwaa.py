@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from local.engines.airflow import Airflow
-from local.services import mwaa_validation
+from local.services import mwaa_access, mwaa_validation
 from local.services.mwaa_environment import airflow_configuration, arn, defaults, logging_configuration
 from local.services.service import Request, Service
 
@@ -190,6 +190,9 @@ def invoke_rest_api(request: Request) -> dict[str, Any]:
     """Call the REST API of the environment's Airflow; its refusals become RestApiClientException."""
     params = request.params
     airflow = _available(params["Name"])
+    unreachable = mwaa_access.refusal(_find(params["Name"]), request.caller)
+    if unreachable is not None:
+        raise service.error("AccessDeniedException", unreachable)
     status, answer = airflow.api.call(
         params["Method"], params["Path"], params.get("QueryParameters"), params.get("Body")
     )

@@ -61,6 +61,10 @@ def airflow_configuration(environment: dict[str, Any]) -> Configuration:
         key = environment.get(f"{file}S3Path")
         return ObjectVersion(key, environment[f"{file}S3ObjectVersion"]) if key else None
 
+    # The smallest class has one machine for scheduler and worker, whose log is the worker's.
+    micro = environment["EnvironmentClass"] == mwaa_validation.MICRO
+    installing = ("WebserverLogs", "WorkerLogs", *(() if micro else ("SchedulerLogs",)))
+    logs = [environment["LoggingConfiguration"][kind] for kind in installing]
     return Configuration(
         name=environment["Name"],
         version=environment["AirflowVersion"],
@@ -70,4 +74,7 @@ def airflow_configuration(environment: dict[str, Any]) -> Configuration:
         options=environment["AirflowConfigurationOptions"],
         requirements=pinned("Requirements"),
         plugins=pinned("Plugins"),
+        requirements_log_groups=tuple(
+            each["CloudWatchLogGroupArn"].rpartition(":")[2] for each in logs if each["Enabled"]
+        ),
     )

@@ -35,6 +35,12 @@ def documented_values(member: str) -> tuple[str, ...]:
     return tuple(re.findall(r"<code>([^<]+)</code>", listed.group(1)))
 
 
+NEWER_AIRFLOWS = ("3.2.1", "3.3.1")
+"""Versions that MWAA offers and this service model does not list yet: the folders of images/airflow in
+https://github.com/aws/amazon-mwaa-docker-images. They are taken, and fail to start.
+"""
+
+
 def problem(wanted: Mapping[str, Any]) -> str | None:
     """The first reason, as a sentence, why MWAA would refuse an environment; None when there is none.
 
@@ -53,7 +59,8 @@ def problem(wanted: Mapping[str, Any]) -> str | None:
 
 def _listed_values(wanted: Mapping[str, Any]) -> Iterator[str]:
     for member in ("AirflowVersion", "EnvironmentClass"):
-        allowed = documented_values(member)
+        newer = NEWER_AIRFLOWS if member == "AirflowVersion" else ()
+        allowed = tuple(dict.fromkeys((*documented_values(member), *newer)))
         if wanted.get(member, allowed[-1]) not in allowed:
             yield f"{member} {wanted[member]} is not supported; it must be one of {', '.join(allowed)}"
 

@@ -12,7 +12,7 @@ from constructs import Construct
 
 from stacks.constructs.data_bucket import DataBucket
 from stacks.constructs.dead_letter_queue import DeadLetterQueue
-from stacks.constructs.function import PlatformFunction
+from stacks.constructs.function import Place, PlatformFunction
 from stacks.settings import Settings
 
 ARRIVALS = "arrivals/"
@@ -24,7 +24,10 @@ GIVE_UP_AFTER = Duration.hours(2)
 
 
 class ArrivalTrigger(Construct):
-    """`arrivals/date=<day>/…` in `bucket` → EventBridge → `trigger_batch` → a run of the batch in MWAA."""
+    """`arrivals/date=<day>/…` in `bucket` → EventBridge → `trigger_batch` → a run of the batch in MWAA.
+
+    A private web server answers callers in its VPC only, so the function then has a `place` there.
+    """
 
     def __init__(
         self,
@@ -36,6 +39,7 @@ class ArrivalTrigger(Construct):
         environment_name: str,
         logs_key: kms.IKey,
         alerts_topic: sns.ITopic,
+        place: Place | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self.dead_letters = DeadLetterQueue(
@@ -55,6 +59,7 @@ class ArrivalTrigger(Construct):
             memory_mb=256,
             timeout_seconds=60,
             dead_letters=self.dead_letters,
+            place=place,
         )
         self.function.function.configure_async_invoke(retry_attempts=2, max_event_age=GIVE_UP_AFTER)
         self.function.role.add_to_policy(

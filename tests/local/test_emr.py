@@ -283,6 +283,7 @@ def test_a_cluster_in_a_network_that_does_not_exist_ends_with_errors(emr: Any) -
     ("changes", "message"),
     [
         ({"ReleaseLabel": "emr-8.99.0"}, "release label is invalid"),
+        ({"ReleaseLabel": "emr-spark-8.0.0"}, "not run here"),
         ({"ServiceRole": None}, "ServiceRole is required"),
         ({"JobFlowRole": None}, "InstanceProfile is required"),
         ({"JobFlowRole": "nobody"}, "Invalid InstanceProfile: nobody"),

@@ -6,8 +6,9 @@ import io
 import json
 import time
 import urllib.request
+import zipfile
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from botocore.exceptions import ClientError
@@ -15,6 +16,7 @@ from botocore.exceptions import ClientError
 from local import processes
 from local.engines import airflow_files
 from local.layout import BUCKET_LOCATION, REGION
+from local.services import mwaa_access
 
 pytestmark = pytest.mark.gateway
 
@@ -101,6 +103,7 @@ class Platform:
             "AirflowVersion": "3.0.6",
             "EnvironmentClass": "mw1.micro",
             "MaxWorkers": 1,
+            "WebserverAccessMode": "PUBLIC_ONLY",
             "NetworkConfiguration": {"SubnetIds": self.subnets, "SecurityGroupIds": [self.group]},
             **changes,
         }
@@ -119,17 +122,19 @@ def mwaa(platform: Platform) -> Any:
 @pytest.fixture(scope="module")
 def environment(platform: Platform, mwaa: Any) -> Iterator[dict[str, Any]]:
     platform.deploy("dags/probe.py", DAG_FILE.format(dag_id="probe"))
+    # MWAA's constraints have another Flask; it says so in the logs, and starts.
     requirements = platform.deploy(
         "requirements.txt",
-        '--constraint "/usr/local/airflow/dags/constraints.txt"\napache-airflow-providers-amazon\n',
+        '--constraint "/usr/local/airflow/dags/constraints.txt"\napache-airflow-providers-http==5.3.4\n',
     )
-    platform.deploy("dags/constraints.txt", "apache-airflow-providers-amazon==9.13.0\n")
+    platform.deploy("dags/constraints.txt", "flask==3.1.2\n")
     platform.gateway.client("secretsmanager").create_secret(Name="test/variables/answer", SecretString="42")
     mwaa.create_environment(
         **platform.request(
             AirflowConfigurationOptions=OPTIONS,
             RequirementsS3Path="requirements.txt",
             RequirementsS3ObjectVersion=requirements,
+            LoggingConfiguration={"WorkerLogs": {"Enabled": True, "LogLevel": "INFO"}},
             Tags={"project": "refstack"},
         )
     )
@@ -247,20 +252,59 @@ class TestRefusals:
             mwaa.get_environment(Name="nowhere")
         assert refused.value.response["Error"]["Code"] == "ResourceNotFoundException"
 
-    def test_constraints_that_were_not_deployed_fail_the_environment(
+    def test_an_airflow_that_is_not_run_here_fails_the_environment(
         self, platform: Platform, mwaa: Any
     ) -> None:
-        version = platform.deploy("bad.txt", "--constraint /usr/local/airflow/dags/none.txt\nboto3\n")
-        mwaa.create_environment(
-            **platform.request(
-                Name="broken", RequirementsS3Path="bad.txt", RequirementsS3ObjectVersion=version
-            )
-        )
+        mwaa.create_environment(**platform.request(Name="broken", AirflowVersion="3.3.1"))
         broken = settled(mwaa, "broken")
         assert broken["Status"] == "CREATE_FAILED"
-        assert "none.txt, which were not deployed" in broken["LastUpdate"]["Error"]["ErrorMessage"]
+        assert "Airflow 3.3.1 is not run here" in broken["LastUpdate"]["Error"]["ErrorMessage"]
         mwaa.delete_environment(Name="broken")
         wait_until(lambda: "broken" not in mwaa.list_environments()["Environments"], 30)
+
+
+class TestPrivateWebServer:
+    """Who reaches the REST API of a private web server."""
+
+    ENVIRONMENT: ClassVar = {"Name": "private", "WebserverAccessMode": "PRIVATE_ONLY"}
+
+    @staticmethod
+    def function(platform: Platform, name: str, **changes: Any) -> str:
+        """Make a function; its session's ARN."""
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as bundle:
+            bundle.writestr("handler.py", "")
+        platform.gateway.client("lambda").create_function(
+            FunctionName=name,
+            Runtime="python3.13",
+            Handler="handler.handler",
+            Role=platform.role,
+            Code={"ZipFile": archive.getvalue()},
+            **changes,
+        )
+        return f"arn:aws:sts::000000000000:assumed-role/mwaa-airflow/{name}"
+
+    def test_a_public_one_answers_everybody(self) -> None:
+        public = {**self.ENVIRONMENT, "WebserverAccessMode": "PUBLIC_ONLY"}
+        assert mwaa_access.refusal(public, "arn:aws:iam::000000000000:root") is None
+
+    def test_callers_in_its_vpc_need_the_endpoint_and_others_are_refused(self, platform: Platform) -> None:
+        network = {"SubnetIds": platform.subnets, "SecurityGroupIds": [platform.group]}
+        outside = self.function(platform, "outside")
+        inside = self.function(platform, "inside", VpcConfig=network)
+        person = "arn:aws:iam::000000000000:user/engineer"
+
+        for caller in (person, outside):
+            assert "from outside of a VPC" in str(mwaa_access.refusal(self.ENVIRONMENT, caller))
+        assert "has no interface endpoint airflow.env" in str(mwaa_access.refusal(self.ENVIRONMENT, inside))
+        platform.gateway.client("ec2").create_vpc_endpoint(
+            VpcEndpointType="Interface",
+            VpcId=platform.vpc,
+            ServiceName=f"com.amazonaws.{REGION}.airflow.env",
+            SubnetIds=platform.subnets,
+        )
+        assert mwaa_access.refusal(self.ENVIRONMENT, inside) is None
+        assert mwaa_access.refusal(self.ENVIRONMENT, outside) is not None
 
 
 class TestEnvironment:
@@ -277,6 +321,19 @@ class TestEnvironment:
         assert environment["Tags"] == {"project": "refstack"}
         group = environment["LoggingConfiguration"]["TaskLogs"]["CloudWatchLogGroupArn"]
         assert group.endswith(f":log-group:airflow-{NAME}-Task")
+
+    def test_requirements_that_mwaa_cannot_install_are_only_logged(
+        self, environment: dict[str, Any], platform: Platform
+    ) -> None:
+        logs, group = platform.gateway.client("logs"), f"airflow-{NAME}-Worker"
+        [stream] = logs.describe_log_streams(logGroupName=group)["logStreams"]
+        events = logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
+        lines = [event["message"] for event in events]
+
+        assert environment["Status"] == "AVAILABLE"
+        assert stream["logStreamName"].startswith("requirements_install_")
+        assert any("flask" in line.lower() for line in lines)
+        assert lines[-1].startswith("[ERROR] - ERROR: pip installation exited with a non-zero error code.")
 
     def test_tasks_call_as_the_execution_role_with_the_deployment_s_settings(
         self, environment: dict[str, Any], mwaa: Any

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,6 +48,30 @@ def test_prod_scales_its_workers_and_runs_by_schedule() -> None:
     assert not [name for name in environment()["AirflowConfigurationOptions"] if "schedule" in name]
 
 
+def test_prod_s_web_server_is_private_and_the_trigger_calls_it_from_the_vpc() -> None:
+    # https://docs.aws.amazon.com/mwaa/latest/userguide/access-mwaa-apache-airflow-rest-api.html
+    prod = synthesise("prod")
+    [trigger] = [
+        each["Properties"]
+        for each in prod.resources("AWS::Lambda::Function", stack="Orchestration").values()
+        if "AIRFLOW_ENVIRONMENT" in str(each["Properties"].get("Environment"))
+    ]
+    endpoints = prod.resources("AWS::EC2::VPCEndpoint", stack="Network").values()
+    [endpoint] = [
+        each["Properties"]
+        for each in endpoints
+        if flat(each["Properties"]["ServiceName"]).endswith(".airflow.env")
+    ]
+
+    assert environment(prod)["WebserverAccessMode"] == "PRIVATE_ONLY"
+    assert "PluginsS3Path" not in environment(prod), "nothing is required beside the image's packages"
+    assert len(trigger["VpcConfig"]["SubnetIds"]) == 3
+    assert endpoint["PrivateDnsEnabled"] is True
+    assert environment()["WebserverAccessMode"] == "PUBLIC_ONLY"
+    public = synthesise().resources("AWS::Lambda::Function", stack="Orchestration").values()
+    assert not [each for each in public if "VpcConfig" in each["Properties"]]
+
+
 def test_it_stands_in_two_private_subnets_in_a_group_that_admits_itself() -> None:
     assembly = synthesise()
     network = environment()["NetworkConfiguration"]
@@ -80,7 +103,7 @@ def test_the_dag_folder_is_copied_without_what_airflow_must_not_parse() -> None:
     }
 
     assert environment()["DagS3Path"] == "dags"
-    assert {"flights_batch.py", "constraints.txt", ".airflowignore"} <= shipped
+    assert {"flights_batch.py", "mwaa_image/3.0.6/packages.txt", ".airflowignore"} <= shipped
     assert "requirements.txt" not in shipped
     assert not any("__pycache__" in name for name in shipped)
 
@@ -97,17 +120,6 @@ def test_changed_requirements_reach_the_environment_by_name_and_version() -> Non
     assert version["Fn::Select"][1]["Fn::GetAtt"][1] == "SourceObjectVersionIds"
     shipped = (assembly.path / f"asset.{key}").read_text()
     assert shipped == (ROOT / "mwaa_dags" / "requirements.txt").read_text()
-
-
-def test_the_constraints_that_the_requirements_name_are_shipped_beside_the_dags() -> None:
-    (line,) = [
-        line
-        for line in (ROOT / "mwaa_dags" / "requirements.txt").read_text().splitlines()
-        if line.startswith("--constraint")
-    ]
-
-    shipped = Path(line.split('"')[1]).relative_to("/usr/local/airflow/dags")
-    assert (ROOT / "mwaa_dags" / shipped).is_file()
 
 
 def test_airflow_finds_its_variable_where_the_secret_is() -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -254,3 +257,25 @@ def test_whatever_fails_rings_an_alarm_on_the_alerts_topic(assembly: Assembly) -
 
     assert all("Alerts" in str(each["Properties"]["AlarmActions"]) for each in alarms)
     assert not [queue for queue in queues if not any(queue in each for each in watched)]
+
+
+@pytest.mark.slow
+def test_versions_that_nothing_here_ran_are_synthesised_with_a_warning_in_each_stack() -> None:
+    assembly = synthesise(
+        catalog__glue_version="6.0",
+        spark__release="emr-spark-8.0.0",
+        orchestration__airflow_version="3.3.1",
+    )
+
+    warned = {
+        file.name.partition(".")[0]
+        for file in assembly.path.glob("*.metadata.json")
+        for entries in json.loads(file.read_text()).values()
+        for entry in entries
+        if entry["type"] == "aws:cdk:warning" and "was not run here" in str(entry["data"])
+    }
+    assert warned == {"Catalog", "Spark", "Orchestration"}
+    templates = [str(assembly.path / f"{name}.template.json") for name in sorted(warned)]
+    command = [Path(sys.executable).with_name("cfn-lint"), "--non-zero-exit-code", "error", "--template"]
+    linted = subprocess.run([*command, *templates], capture_output=True, text=True, check=False)
+    assert linted.returncode == 0, linted.stdout

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from stacks.configuration import CONFIG, SettingsError, load
-from stacks.requirements import ENDPOINTS_WITHOUT_NAT, NEEDS
+from stacks.requirements import ENDPOINTS_WITHOUT_NAT, NEEDS, not_run_here
 from stacks.settings import Settings, Stacks
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -197,3 +197,36 @@ def test_a_wrong_setting_ends_the_synth_with_a_sentence_and_no_traceback(tmp_pat
     assert "network.nat = 'gatway' (from REFSTACK_NETWORK__NAT) is wrong" in done.stderr
     assert "Traceback" not in done.stderr + done.stdout
     assert not (tmp_path / "out" / "manifest.json").exists()
+
+
+def test_a_private_web_server_needs_the_endpoint_that_answers_its_api() -> None:
+    private = {"REFSTACK_ORCHESTRATION__WEBSERVER_ACCESS": "PRIVATE_ONLY"}
+    endpoints = {"REFSTACK_NETWORK__INTERFACE_ENDPOINTS": "kms"}
+
+    with pytest.raises(SettingsError, match=r"add airflow\.env to network\.interface_endpoints"):
+        load("dev", {**private, **endpoints})
+    load("dev", {**private, "REFSTACK_NETWORK__INTERFACE_ENDPOINTS": "airflow.env"})
+    load("dev", {**private, **endpoints, "REFSTACK_STACKS__ORCHESTRATION": "false"})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "stack"),
+    [
+        ("CATALOG__GLUE_VERSION", "6.0", "Catalog"),
+        ("SPARK__RELEASE", "emr-spark-8.0.0", "Spark"),
+        ("ORCHESTRATION__AIRFLOW_VERSION", "3.2.1", "Orchestration"),
+        ("ORCHESTRATION__AIRFLOW_VERSION", "3.3.1", "Orchestration"),
+    ],
+)
+def test_a_version_that_nothing_here_ran_is_taken_with_a_warning(key: str, value: str, stack: str) -> None:
+    settings = load("dev", {f"REFSTACK_{key}": value})
+
+    [(warned, sentence)] = not_run_here(settings).items()
+    assert warned == stack
+    assert f"= {value}" in sentence
+    assert "was not run here" in sentence
+
+
+@pytest.mark.parametrize("environment", ["dev", "stage", "prod", "localstack"])
+def test_the_versions_of_the_shipped_environments_were_run(environment: str) -> None:
+    assert not_run_here(load(environment, {})) == {}
