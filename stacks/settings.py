@@ -225,7 +225,7 @@ class Spark(Section):
     The releases emr-spark-8.* have Spark 4, and were not run here.
     """
     primary_instance_type: str = Field(default="m6g.xlarge", pattern=r"^[a-z0-9-]+\.[a-z0-9]+$")
-    """EC2 type of the primary node."""
+    """EC2 type of the primary node, where the drivers of the steps run."""
     core_instance_type: str = Field(default="m6g.xlarge", pattern=r"^[a-z0-9-]+\.[a-z0-9]+$")
     """EC2 type of the core and task nodes."""
     min_instances: int = Field(default=1, ge=1, le=1000)
