@@ -14,6 +14,7 @@ from stacks.constructs.athena_workgroup import AthenaWorkgroup
 from stacks.constructs.bundle import ROOT, package_zip
 from stacks.constructs.data_bucket import grant_read_objects, grant_read_write_objects
 from stacks.constructs.glue_tables import Form, add_table
+from stacks.constructs.identity_names import identity_name
 from stacks.constructs.job_assets import JobAsset
 from stacks.constructs.logs import PlatformLogGroup
 from stacks.constructs.quality_gate import QualityGate
@@ -64,6 +65,7 @@ class CatalogStack(PlatformStack):
         self._encryption_name = settings.physical_name("glue")
         self._encryption = self._security_configuration()
         self.curate_job_name = settings.physical_name("curate-flights")
+        self._curate_role_name = identity_name(settings, "curate-flights")
         self.curate_role = self._curate_role()
         self._curate_job()
         self.quality_gate = self._quality_gate(tables["Flights"])
@@ -146,6 +148,7 @@ class CatalogStack(PlatformStack):
             self,
             "CuratedFlightsQuality",
             name=self.settings.physical_name("curated-flights"),
+            role_name=identity_name(self.settings, "curated-flights", "quality"),
             rules=ROOT / "glue_jobs" / "quality" / "curated_flights.dqdl",
             table=table,
             database=self.curated_database,
@@ -191,7 +194,7 @@ class CatalogStack(PlatformStack):
         role = iam.Role(
             self,
             "CurateRole",
-            role_name=self.curate_job_name,
+            role_name=self._curate_role_name,
             assumed_by=iam.ServicePrincipal("glue.amazonaws.com"),
             description="The Glue job curate_flights",
         )
@@ -281,7 +284,7 @@ class CatalogStack(PlatformStack):
                 f"Job{stream.title()}Log",
                 settings=self.settings,
                 key=self._security.logs_key,
-                name=f"{log_prefix}/{self._encryption_name}-role/{self.curate_job_name}/{stream}",
+                name=f"{log_prefix}/{self._encryption_name}-role/{self._curate_role_name}/{stream}",
             )
             group.grant(self.curate_role, "logs:AssociateKmsKey", "logs:CreateLogStream", "logs:PutLogEvents")
             job.node.add_dependency(group)

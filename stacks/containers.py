@@ -18,6 +18,7 @@ from stacks.constructs.data_bucket import grant_put_objects, grant_read_objects
 from stacks.constructs.database_roles import allow_secrets
 from stacks.constructs.dead_letter_queue import DeadLetterQueue
 from stacks.constructs.fargate_task import FargateTask
+from stacks.constructs.identity_names import identity_name
 from stacks.constructs.stack import PlatformStack
 from stacks.database import ETL, DatabaseStack
 from stacks.lake import LakeStack
@@ -161,7 +162,7 @@ class ContainersStack(PlatformStack):
             },
             logs_key=self._security.logs_key,
             # prepare_warehouse makes the database user of this role, by its name.
-            role_name=self.settings.physical_name("dbt"),
+            role_name=identity_name(self.settings, "dbt"),
         )
         task.role.add_to_policy(
             iam.PolicyStatement(

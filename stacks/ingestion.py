@@ -19,6 +19,7 @@ from stacks.constructs.data_bucket import grant_put_objects, grant_read_put_obje
 from stacks.constructs.dead_letter_queue import DeadLetterQueue
 from stacks.constructs.deletion import removal_policy
 from stacks.constructs.function import PlatformFunction
+from stacks.constructs.identity_names import identity_name
 from stacks.constructs.stack import PlatformStack
 from stacks.constructs.stream_consumers import StreamConsumers
 from stacks.database import DatabaseStack
@@ -63,10 +64,10 @@ class IngestionStack(PlatformStack):
         )
         self._security = security
         self._lake = lake
-        self.loader_role_name = settings.physical_name("airflow")
+        self.loader_role_name = identity_name(settings, "airflow")
         """IAM role that prepare_warehouse makes a loader: Airflow's. The stack that has it comes later and
         gives it this name; a name needs no reference, so nothing points back."""
-        self.transformer_role_name = settings.physical_name("dbt")
+        self.transformer_role_name = identity_name(settings, "dbt")
         """IAM role that prepare_warehouse makes a transformer: that of the dbt task."""
         self.ingest_flights = self._ingest("flights", settings.ingestion.flights_source)
         self.ingest_weather = self._ingest("weather", settings.ingestion.weather_source)

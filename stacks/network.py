@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import Fn, Tags
+from aws_cdk import Aws, Fn, Tags
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -60,8 +60,7 @@ class NetworkStack(PlatformStack):
             self,
             "Vpc",
             ip_addresses=ec2.IpAddresses.cidr(network.cidr),
-            # An environment-agnostic stack gets two zones from max_azs=3; these are the region's first three.
-            availability_zones=[Fn.select(index, Fn.get_azs()) for index in range(ZONES)],
+            availability_zones=self._zones(),
             nat_gateways=count,
             nat_gateway_provider=nat,
             # It would be emptied by a Lambda function of the CDK's; nothing of ours uses it.
@@ -83,6 +82,16 @@ class NetworkStack(PlatformStack):
         if isinstance(nat, ForwardingNatProvider):
             nat.complete(network.cidr)
         return vpc
+
+    def _zones(self) -> list[str]:
+        """Names of the zones, known when the stack is deployed.
+
+        An environment-agnostic stack would get two from max_azs=3.
+        """
+        chosen = self.settings.network.zones
+        if not chosen:
+            return [Fn.select(index, Fn.get_azs()) for index in range(ZONES)]
+        return [f"{Aws.REGION}{zone}" if len(zone) == 1 else zone for zone in chosen]
 
     def _endpoints(self) -> None:
         self.vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)

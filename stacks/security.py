@@ -10,6 +10,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from stacks.constructs.deletion import removal_policy
+from stacks.constructs.identity_names import identity_name
 from stacks.constructs.stack import PlatformStack
 from stacks.nag import acknowledge
 from stacks.settings import PROJECT, Settings
@@ -42,8 +43,8 @@ class SecurityStack(PlatformStack):
         )
         self.alerts_topic = self._alerts_topic()
         self.boundary = self._boundary()
-        self.engineers = iam.Group(self, "Engineers", group_name=f"{PROJECT}-{settings.name}-engineers")
-        self.analysts = iam.Group(self, "Analysts", group_name=f"{PROJECT}-{settings.name}-analysts")
+        self.engineers = iam.Group(self, "Engineers", group_name=identity_name(settings, "engineers"))
+        self.analysts = iam.Group(self, "Analysts", group_name=identity_name(settings, "analysts"))
         self._require_mfa(self.engineers, self.analysts)
         self._allow_deploying(self.engineers)
         if settings.environment.account_singletons:

@@ -44,6 +44,10 @@ LogRetentionDays = Literal[
 ]
 """The retentions that CloudWatch Logs accepts."""
 
+ZONE_LETTER = "[a-z]"
+ZONE_NAME = r"[a-z]{2}(-[a-z]+)+-\d[a-z]"
+"""An availability zone such as us-east-1a; a local zone, us-west-2-lax-1a, has none of the services."""
+
 
 def _vpc_range(value: str) -> str:
     network = ipaddress.IPv4Network(value)
@@ -71,6 +75,12 @@ class Environment(Section):
     """Whether this environment owns what an account has once per region: the access analyzer.
 
     The stack Security fails where the account has an analyzer already, its own or another environment's.
+    """
+    regional_names: bool = False
+    """Whether the names of IAM roles and groups end with the region.
+
+    An account has such a name once for all regions: the same environment in a second region needs it. A
+    deployed environment keeps its names: with new ones dbt's role would not own its tables in Redshift.
     """
     log_retention_days: LogRetentionDays = 30
     """How long CloudWatch keeps the logs of every stack."""
@@ -101,6 +111,12 @@ class Network(Section):
 
     cidr: Annotated[str, AfterValidator(_vpc_range)] = "10.20.0.0/16"
     """Private IPv4 range of the VPC, between /16 and /20."""
+    zones: tuple[Annotated[str, Field(pattern=rf"^({ZONE_LETTER}|{ZONE_NAME})$")], ...] = ()
+    """Three availability zones by letter (`a`, `b`, `d`) or name; without them, the region's first three.
+
+    For a zone that lacks a service or an instance type. Other zones are other subnets: what is deployed into
+    them is replaced, data with it.
+    """
     nat: Literal["none", "instance", "gateway"] = "gateway"
     """How private subnets reach the internet: not, over one t4g.micro instance, or over NAT gateways."""
     nat_gateways: int = Field(default=1, ge=1, le=3)
@@ -109,6 +125,14 @@ class Network(Section):
     """AWS services to reach without NAT; each costs by the hour and availability zone."""
     flow_logs: bool = True
     """Whether the VPC's traffic is recorded in CloudWatch Logs."""
+
+    @model_validator(mode="after")
+    def _three_zones(self) -> Network:
+        if self.zones and len(set(self.zones)) != 3:
+            raise ValueError("zones must be three different ones")
+        if len({len(zone) == 1 for zone in self.zones}) > 1:
+            raise ValueError("zones must be all letters or all names")
+        return self
 
 
 class Lake(Section):

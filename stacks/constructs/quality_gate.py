@@ -28,6 +28,7 @@ class QualityGate(Construct):
         construct_id: str,
         *,
         name: str,
+        role_name: str,
         rules: Path,
         table: glue.CfnTable,
         database: str,
@@ -57,7 +58,7 @@ class QualityGate(Construct):
         self.role = iam.Role(
             self,
             "Role",
-            role_name=f"{name}-quality",
+            role_name=role_name,
             assumed_by=iam.ServicePrincipal("glue.amazonaws.com"),
             description=f"Evaluates the rules {name}",
         )

@@ -15,6 +15,7 @@ from stacks.catalog import STREAM
 from stacks.constructs.bundle import ROOT, libraries_zip, package_zip
 from stacks.constructs.data_bucket import grant_put_objects, grant_read_write_objects
 from stacks.constructs.dead_letter_queue import DeadLetterQueue
+from stacks.constructs.identity_names import identity_name
 from stacks.constructs.job_assets import JobAsset
 from stacks.lake import LakeStack
 from stacks.network import NetworkStack
@@ -140,7 +141,7 @@ class StreamApplication(Construct):
         role = iam.Role(
             self,
             "Role",
-            role_name=settings.physical_name(STREAM_ROLE),
+            role_name=identity_name(settings, STREAM_ROLE),
             assumed_by=iam.ServicePrincipal(
                 "emr-serverless.amazonaws.com",
                 conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},

@@ -11,6 +11,7 @@ from aws_cdk import aws_iam as iam
 from stacks.constructs.athena_workgroup import RESULTS
 from stacks.constructs.data_bucket import DataBucket
 from stacks.constructs.fargate_task import FargateTask
+from stacks.constructs.identity_names import identity_name
 from stacks.constructs.stream_application import START_REQUEST, STREAM_ROLE
 from stacks.nag import acknowledge_wildcard
 from stacks.settings import Settings
@@ -265,7 +266,7 @@ def allow_stream(policy: iam.ManagedPolicy, settings: Settings) -> None:
         iam.PolicyStatement(
             actions=["iam:PassRole"],
             resources=[
-                f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/{settings.physical_name(STREAM_ROLE)}"
+                f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/{identity_name(settings, STREAM_ROLE)}"
             ],
             conditions={"StringEquals": {"iam:PassedToService": "emr-serverless.amazonaws.com"}},
         ),

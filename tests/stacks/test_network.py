@@ -8,6 +8,7 @@ import json
 import pytest
 
 from tests.stacks.assembly import Assembly, synthesise_core
+from tests.stacks.permissions import flat
 
 
 def zones(assembly: Assembly, group: str) -> list[object]:
@@ -31,6 +32,20 @@ def test_each_kind_of_subnet_is_in_three_zones_chosen_at_deploy(group: str) -> N
     assert zones(synthesise_core(), group) == [
         {"Fn::Select": [index, {"Fn::GetAZs": ""}]} for index in range(3)
     ]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ("b,d,f", [f"<AWS::Region>{letter}" for letter in "bdf"]),
+        ("eu-west-1a,eu-west-1b,eu-west-1c", ["eu-west-1a", "eu-west-1b", "eu-west-1c"]),
+    ],
+)
+@pytest.mark.parametrize("group", ["public", "private", "isolated"])
+def test_zones_can_be_chosen_by_letter_or_name(chosen: str, expected: list[str], group: str) -> None:
+    found = zones(synthesise_core(network__zones=chosen), group)
+
+    assert [flat(zone) for zone in found] == expected
 
 
 def test_subnets_fill_the_range_without_overlap() -> None:
