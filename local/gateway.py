@@ -81,6 +81,7 @@ def install() -> Any:
         routing,
         s3_answers,
         stack_events,
+        stack_rules,
     )
 
     loaded = load("local.services") + load("local.resources")
@@ -95,6 +96,7 @@ def install() -> Any:
     public_parameters.install()
     s3_answers.install()
     stack_events.install()
+    stack_rules.install()
     log.info("loaded %s", ", ".join(loaded))
     return ministack_app.app
 
@@ -130,7 +132,7 @@ async def serve(app: Any) -> None:
             [stack] = parse_qs(scope["query_string"].decode())["stack"]
             await _respond(send, *await asyncio.to_thread(inspection.answer, stack))
         elif path == faults.PATH:
-            await _respond(send, 200, faults.plan(await _body(receive)))
+            await _respond(send, *faults.answer(await _body(receive)))
         elif path == account.PATH:
             await _respond(send, 200, account.plant(await _body(receive)))
         elif path == kafka_identity.PATH:

@@ -13,6 +13,7 @@ from typing import Any
 from ministack.services import eventbridge
 from ministack.services.cloudformation import changesets, handlers, stacks
 
+from local import late_effects
 from local.event_bus import publish
 from local.services.clients import client
 
@@ -37,6 +38,8 @@ def install() -> None:
         record(stack_id, stack_name, logical_id, resource_type, status, *args, **kwargs)
         if resource_type == STACK:
             _tell(stack_id, status)
+            if not status.endswith("_IN_PROGRESS"):
+                late_effects.after_operation()
 
     def delivered(target: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         if target.get("Arn", "").startswith("arn:aws:codebuild:"):

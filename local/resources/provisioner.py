@@ -71,6 +71,9 @@ class ResourceType:
     def delete(self, physical_id: str, props: Properties, context: Context) -> None:
         raise NotImplementedError(f"{type(self).__name__} cannot be deleted")
 
+    def snapshot(self, physical_id: str, props: Properties) -> None:
+        """Prepare a deletion with a snapshot (`DeletionPolicy: Snapshot`). It must not call the gateway."""
+
     def describe(self, physical_id: str) -> dict[str, Any]:
         """The service's own answer about the resource."""
         raise NotImplementedError(f"{type(self).__name__} cannot be described")
@@ -289,4 +292,10 @@ def handlers(name: str) -> dict[str, Any]:
             context = _contexts.pop(f"{name} {physical_id}", Context(physical_id, ""))
         provisioner.delete(physical_id, dict(props or {}), context)
 
-    return {"create": create, "update": update, "delete": delete, "update_with_logical_id": True}
+    return {
+        "create": create,
+        "update": update,
+        "delete": delete,
+        "snapshot": provisioner.snapshot,
+        "update_with_logical_id": True,
+    }

@@ -40,6 +40,10 @@ class DBInstance(ResourceType):
         ]
     )
 
+    def __init__(self) -> None:
+        self._to_keep: set[str] = set()
+        """Instances of which the deletion that begins leaves a final snapshot."""
+
     def create(self, props: Properties, context: Context) -> Created:
         wanted = _parameters(props)
         wanted.setdefault("DBInstanceIdentifier", context.name(63).lower())
@@ -55,6 +59,8 @@ class DBInstance(ResourceType):
         changes = {name: value for name, value in after.items() if before.get(name) != value}
         for name in ("Tags", "DBInstanceIdentifier"):
             changes.pop(name, None)
+        if "EngineVersion" in changes and "AllowMajorVersionUpgrade" in new:
+            changes["AllowMajorVersionUpgrade"] = new["AllowMajorVersionUpgrade"]
         if "Port" in changes:
             changes["DBPortNumber"] = changes.pop("Port")
         logs = set(changes.pop("EnableCloudwatchLogsExports", after.get("EnableCloudwatchLogsExports", [])))
@@ -72,8 +78,17 @@ class DBInstance(ResourceType):
             )
         return Created(physical_id, _attributes(self.describe(physical_id)))
 
+    def snapshot(self, physical_id: str, props: Properties) -> None:
+        """Ask for a final snapshot: it is taken by the deletion, and only if that is allowed."""
+        self._to_keep.add(physical_id)
+
     def delete(self, physical_id: str, props: Properties, context: Context) -> None:
-        client("rds").delete_db_instance(DBInstanceIdentifier=physical_id, SkipFinalSnapshot=True)
+        final: dict[str, Any] = {"SkipFinalSnapshot": True}
+        if physical_id in self._to_keep:
+            self._to_keep.remove(physical_id)
+            made_up = Context(f"snapshot-{context.logical_id}", context.stack_name or physical_id)
+            final = {"FinalDBSnapshotIdentifier": made_up.name(255).lower()}
+        client("rds").delete_db_instance(DBInstanceIdentifier=physical_id, **final)
 
     def describe(self, physical_id: str) -> dict[str, Any]:
         """The instance in DescribeDBInstances' answer."""

@@ -13,7 +13,7 @@ import botocore.exceptions
 
 from local.engines import postgres
 from local.layout import HOST
-from local.services import rds_offer
+from local.services import rds_offer, rds_snapshots, rds_versions
 from local.services.clients import client
 from local.services.rds_master_user import new_password, prepare
 from local.services.service import Request, Service
@@ -149,7 +149,7 @@ def describe_db_instances(request: Request) -> dict[str, Any]:
     """One instance, or all; DBInstanceNotFoundFault when the one asked for is not there."""
     given = request.params
     if "DBInstanceIdentifier" in given:
-        return {"DBInstances": [_shown(_instance(given["DBInstanceIdentifier"]))]}
+        return {"DBInstances": [_shown(known_instance(given["DBInstanceIdentifier"]))]}
     found = [_shown(instances[name]) for name in sorted(instances)]
     for condition in given.get("Filters", []):
         field = {"db-instance-id": "DBInstanceIdentifier", "engine": "Engine"}.get(condition["Name"])
@@ -170,8 +170,9 @@ def modify_db_instance(request: Request) -> dict[str, Any]:
     if "NewDBInstanceIdentifier" in given:
         raise service.error("InvalidParameterValue", "Renaming an instance is not emulated.")
     with _lock:
-        record = _instance(given["DBInstanceIdentifier"])
+        record = known_instance(given["DBInstanceIdentifier"])
         name = record["DBInstanceIdentifier"]
+        rds_versions.check(record, given)
         _apply(record, given)
         logs = given.get("CloudwatchLogsExportConfiguration", {})
         if logs:
@@ -195,22 +196,30 @@ def modify_db_instance(request: Request) -> dict[str, Any]:
 
 @service.operation("DeleteDBInstance")
 def delete_db_instance(request: Request) -> dict[str, Any]:
-    """Delete an instance with its data. A final snapshot is refused, because none could be restored."""
+    """Delete an instance with its data, and leave the final snapshot behind unless it is to be skipped."""
     given = request.params
     with _lock:
-        record = _instance(given["DBInstanceIdentifier"])
+        record = known_instance(given["DBInstanceIdentifier"])
         name = record["DBInstanceIdentifier"]
         if record["DeletionProtection"]:
             raise service.error(
                 "InvalidParameterCombination",
                 "Cannot delete protected DB Instance, please disable deletion protection and try again.",
             )
-        if not given.get("SkipFinalSnapshot"):
+        final = given.get("FinalDBSnapshotIdentifier")
+        if bool(given.get("SkipFinalSnapshot")) == (final is not None):
             raise service.error(
-                "InvalidParameterCombination", "Snapshots are not emulated: delete with SkipFinalSnapshot."
+                "InvalidParameterCombination",
+                "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified."
+                if final is None
+                else "FinalDBSnapshotIdentifier can not be specified when deleting with SkipFinalSnapshot.",
             )
+        if final is not None:
+            rds_snapshots.refuse_taken(final)
         postgres.drop(_server_name(name))
         shown = {**_shown(record), "DBInstanceStatus": "deleting"}
+        if final is not None:
+            rds_snapshots.take(record, final, shown["TagList"] if record["CopyTagsToSnapshot"] else [])
         if "MasterUserSecret" in record:
             _forget_secret(record)
         tags = [tag["Key"] for tag in shown["TagList"]]
@@ -280,8 +289,9 @@ def _apply(record: dict[str, Any], given: dict[str, Any]) -> None:
         record["VpcSecurityGroups"] = [
             {"VpcSecurityGroupId": group, "Status": "active"} for group in given["VpcSecurityGroupIds"]
         ]
-    if "DBParameterGroupName" in given or "DBParameterGroups" not in record:
-        family = record["EngineVersion"].partition(".")[0]
+    family = record["EngineVersion"].partition(".")[0]
+    in_use = [one["DBParameterGroupName"] for one in record.get("DBParameterGroups", [])]
+    if "DBParameterGroupName" in given or not in_use or in_use[0].startswith("default."):
         group = given.get("DBParameterGroupName", f"default.postgres{family}")
         record["DBParameterGroups"] = [{"DBParameterGroupName": group, "ParameterApplyStatus": "in-sync"}]
     if "DBSubnetGroupName" in given:
@@ -299,7 +309,8 @@ def _subnet_group(name: str) -> dict[str, Any]:
     return found
 
 
-def _instance(name: str) -> dict[str, Any]:
+def known_instance(name: str) -> dict[str, Any]:
+    """The record of an instance by its identifier or ARN; DBInstanceNotFound if there is none."""
     known = name.rpartition(":")[2].lower()
     if known not in instances:
         raise service.error("DBInstanceNotFoundFault", f"DBInstance {name} not found.")
@@ -307,7 +318,7 @@ def _instance(name: str) -> dict[str, Any]:
 
 
 def _in_state(request: Request, state: str) -> dict[str, Any]:
-    record = _instance(request.params["DBInstanceIdentifier"])
+    record = known_instance(request.params["DBInstanceIdentifier"])
     if record["DBInstanceStatus"] != state:
         raise service.error(
             "InvalidDBInstanceStateFault",

@@ -13,6 +13,7 @@ from typing import Any
 
 from local.engines import postgres, redshift
 from local.layout import HOST
+from local.services import redshift_serverless_snapshots
 from local.services.clients import client
 from local.services.service import Request, Service
 
@@ -124,15 +125,11 @@ def update_namespace(request: Request) -> dict[str, Any]:
 def delete_namespace(request: Request) -> dict[str, Any]:
     """Delete a namespace with its data; ConflictException while a workgroup uses it.
 
-    A final snapshot is refused, because none could be restored.
+    A final snapshot is recorded; ConflictException when its name is taken.
     """
     given = request.params
     with lock:
         record = known_namespace(given["namespaceName"])
-        if given.get("finalSnapshotName"):
-            raise service.error(
-                "ValidationException", "Snapshots are not emulated: delete without finalSnapshotName."
-            )
         users = [
             item["workgroupName"]
             for item in workgroups.values()
@@ -142,6 +139,9 @@ def delete_namespace(request: Request) -> dict[str, Any]:
             raise service.error(
                 "ConflictException", f"Workgroup {users[0]} is still associated with the namespace."
             )
+        if "finalSnapshotName" in given:
+            final = (given["finalSnapshotName"], given.get("finalSnapshotRetentionPeriod", -1))
+            redshift_serverless_snapshots.take(record, *final)
         redshift.delete(record["namespaceName"])
         shown = {**_shown(record), "status": "DELETING"}
         if "adminPasswordSecretArn" in record:

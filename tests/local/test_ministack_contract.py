@@ -69,6 +69,13 @@ SIGNATURES = {
             *("stack_id", "stack_name", "logical_id", "resource_type", "status"),
             *("reason", "physical_id", "detailed_status"),
         ],
+        "_topological_sort": ["resources", "conditions"],
+        "_provision_resource": ["resource_type", "logical_id", "props", "stack_name"],
+        "_update_resource": [
+            *("resource_type", "physical_id", "old_props", "new_props", "stack_name", "logical_id"),
+            "old_attrs",
+        ],
+        "_delete_resource": ["resource_type", "physical_id", "props", "stack_name", "logical_id"],
     },
 }
 """Functions that are called or replaced → the names of their parameters."""
