@@ -8,7 +8,7 @@ PYTHON := $(shell for p in python3.12 python3.11 python3; do \
 RUN := $(TOOLS)/main/bin/python -m local.cli
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up stream down compose status spark-history test test-all test-faults bench lint synth deploy destroy fidelity
+.PHONY: help setup demo up stream down compose status spark-history test test-all test-faults bench lint synth deploy doctor destroy fidelity
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 22
@@ -58,6 +58,9 @@ synth: setup ## synthesise every stack of ENV (dev, stage, prod, localstack) int
 
 deploy: setup ## deploy ENV to AWS, or with ENV=localstack to the endpoint in LOCALSTACK_HOST
 	@$(RUN) deploy --env $(ENV)
+
+doctor: setup ## what a deploy of ENV would stumble over in your account: quotas, names, zones; reads only
+	@$(RUN) doctor --env $(ENV)
 
 destroy: setup ## destroy ENV: empty its buckets, then delete its stacks
 	@$(RUN) destroy --env $(ENV)

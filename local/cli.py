@@ -20,6 +20,7 @@ from local import spark_history as history
 from local.errors import UserFacingError
 from local.layout import ROOT, home
 from local.toolchain import ToolchainError, tools
+from stacks.configuration import SettingsError, load
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console()
@@ -104,6 +105,18 @@ def deploy(env: Env = "dev") -> None:
             f"{name} is switched off but still deployed. Delete it: "
             f"aws cloudformation delete-stack --stack-name {name}"
         )
+
+
+@app.command()
+def doctor(env: Env = "dev") -> None:
+    """Ask the account, with calls that only read, what a deploy of ENV would stumble over."""
+    from local.doctor.run import run
+
+    try:
+        settings = load(env, os.environ)
+    except SettingsError as error:
+        raise UserFacingError(str(error)) from error
+    raise typer.Exit(run(settings, console))
 
 
 @app.command()
