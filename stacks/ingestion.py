@@ -69,6 +69,7 @@ class IngestionStack(PlatformStack):
         gives it this name; a name needs no reference, so nothing points back."""
         self.transformer_role_name = identity_name(settings, "dbt")
         """IAM role that prepare_warehouse makes a transformer: that of the dbt task."""
+        self._client = self._client_settings()
         self.ingest_flights = self._ingest("flights", settings.ingestion.flights_source)
         self.ingest_weather = self._ingest("weather", settings.ingestion.weather_source)
         self.ingest_snapshots = self._ingest_snapshots()
@@ -96,12 +97,16 @@ class IngestionStack(PlatformStack):
                 "RAW_BUCKET": self._lake.raw.bucket_name,
                 "AIRPORTS": ",".join(self.settings.ingestion.airports),
                 f"{dataset.upper()}_SOURCE_PARAMETER": parameter.parameter_name,
+                "CLIENT_PARAMETER": self._client.parameter_name,
             },
             memory_mb=self.settings.ingestion.memory_mb,
             timeout_seconds=self.settings.ingestion.timeout_seconds,
         )
         function.role.add_to_policy(
-            iam.PolicyStatement(actions=["ssm:GetParameter"], resources=[parameter.parameter_arn])
+            iam.PolicyStatement(
+                actions=["ssm:GetParameter"],
+                resources=[parameter.parameter_arn, self._client.parameter_arn],
+            )
         )
         grant_put_objects(
             self._lake.raw,
@@ -126,6 +131,7 @@ class IngestionStack(PlatformStack):
             "Fetches the lists of aircraft and airlines and stores one raw object a list and day as of it",
             {
                 "RAW_BUCKET": self._lake.raw.bucket_name,
+                "CLIENT_PARAMETER": self._client.parameter_name,
                 **{
                     f"{dataset.upper()}_SOURCE_PARAMETER": parameter.parameter_name
                     for dataset, parameter in sources.items()
@@ -137,7 +143,7 @@ class IngestionStack(PlatformStack):
         function.role.add_to_policy(
             iam.PolicyStatement(
                 actions=["ssm:GetParameter"],
-                resources=[parameter.parameter_arn for parameter in sources.values()],
+                resources=[parameter.parameter_arn for parameter in (*sources.values(), self._client)],
             )
         )
         grant_read_put_objects(
@@ -156,6 +162,18 @@ class IngestionStack(PlatformStack):
             parameter_name=self.settings.parameter("sources", dataset),
             description=f"URL of the {dataset} source",
             string_value=url,
+        )
+
+    def _client_settings(self) -> ssm.StringParameter:
+        """The parameter with the headers of the requests: a site's rules change without a deploy."""
+        settings = self.settings.ingestion
+        given = {name: getattr(settings, name) for name in ("user_agent", "accept", "intermediates")}
+        return ssm.StringParameter(
+            self,
+            "Client",
+            parameter_name=self.settings.parameter("ingestion", "client"),
+            description="Headers of the requests to the sources, and intermediate certificates",
+            string_value=json.dumps({name: value for name, value in given.items() if value}),
         )
 
     def _object_table(self) -> dynamodb.Table:

@@ -350,6 +350,12 @@ class Ingestion(Section):
         pattern=r"^https?://",
     )
     """URL of BTS' table of carriers, or of an archive of it, as above."""
+    user_agent: str | None = Field(default=None, min_length=1, max_length=500)
+    """User-Agent of the requests to the sources; without one a browser's, as FAA's site wants it."""
+    accept: str | None = Field(default=None, min_length=1, max_length=200)
+    """Accept of these requests; without one `*/*`."""
+    intermediates: str | None = Field(default=None, max_length=3200, pattern=r"-----BEGIN CERTIFICATE-----")
+    """Intermediate certificates (PEM) that a source leaves out and to which its own does not lead."""
     memory_mb: int = Field(default=1024, ge=128, le=10240)
     """Memory of the functions that fetch; CPU grows with it."""
     timeout_seconds: int = Field(default=900, ge=1, le=900)

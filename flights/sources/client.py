@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -15,47 +13,14 @@ from requests.adapters import HTTPAdapter
 
 from flights.sources.errors import CertificateError, NotFoundError, PassingError, SourceError
 from flights.sources.retries import retry_after
+from flights.sources.settings import ClientSettings
 from flights.sources.tls import LONGEST_CHAIN, MISSING_ISSUER, Trust, certificate_error
 
-USER_AGENT = (
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/147.0.0.0 Safari/537.36"
-)
-"""A browser's: registry.faa.gov answers 403 to other agents. The FAA client of
-mvanhorn/printing-press-library (pull request 1460, July 2026) downloads the registry with this one: it
-"satisfies the Akamai front door, which rejects non-browser User-Agents with 403"."""
-ACCEPT = "*/*"
-"""As other public code for the registry has it: "rejects requests without a browser-like UA/Accept"."""
 TIMEOUT_SECONDS = 60.0
 PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 MOST_REDIRECTS = 5
 MOST_CERTIFICATE_BYTES = 256 * 1024
 """Size of an answer with intermediate certificates."""
-
-
-@dataclass(frozen=True)
-class ClientSettings:
-    """How a request looks, and what is trusted."""
-
-    user_agent: str = USER_AGENT
-    accept: str = ACCEPT
-    intermediates: str = ""
-    """Intermediate certificates (PEM) that a server leaves out of its chain; they need not be given if the
-    server's certificate names their address. They complete a chain, which still has to end in a root of the
-    system's."""
-
-    @classmethod
-    def of_json(cls, text: str) -> ClientSettings:
-        """Settings from a JSON object of them; those that it lacks have their defaults. Raises ValueError."""
-        given = json.loads(text)
-        names = {field.name for field in fields(cls)}
-        if (
-            not isinstance(given, dict)
-            or not given.keys() <= names
-            or not all(isinstance(value, str) for value in given.values())
-        ):
-            raise ValueError(f"the client's settings are texts called {', '.join(sorted(names))}")
-        return cls(**given)
 
 
 class Client:

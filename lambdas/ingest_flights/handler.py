@@ -15,8 +15,10 @@ from aws_lambda_powertools.utilities import parameters
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from flights.sources.bts import flights_of_month
+from flights.sources.client import Client
+from flights.sources.download import Downloader
 from flights.sources.period import Period
-from flights.sources.settings import IngestSettings
+from flights.sources.settings import ClientSettings, IngestSettings
 
 SETTINGS = IngestSettings.of_environment(os.environ, "FLIGHTS_SOURCE_PARAMETER")
 S3 = boto3.client("s3")
@@ -28,10 +30,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     """Ingest the event's period; return the numbers of days, rows and objects written."""
     period = Period.of_event(event)
     source = parameters.get_parameter(SETTINGS.source_parameter, max_age=60)
+    client = Client(ClientSettings.of_json(parameters.get_parameter(SETTINGS.client_parameter, max_age=60)))
     origins = [airport.code for airport in SETTINGS.airports]
     rows = objects = 0
     for days in period.months():
-        for raw in flights_of_month(source, days, origins):
+        for raw in flights_of_month(source, days, origins, downloader=Downloader(client)):
             S3.put_object(
                 Bucket=SETTINGS.raw_bucket, Key=raw.key, Body=raw.body, ContentType="application/gzip"
             )

@@ -19,14 +19,16 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
 from flights.sources.carriers import AIRLINES
+from flights.sources.client import Client
+from flights.sources.download import Downloader
 from flights.sources.faa import AIRCRAFT
 from flights.sources.period import Period
 from flights.sources.raw_objects import RawObject
-from flights.sources.settings import required
+from flights.sources.settings import ClientSettings, required
 from flights.sources.snapshots import days_asked, snapshots
 
-BUCKET, AIRCRAFT_PARAMETER, AIRLINES_PARAMETER = required(
-    os.environ, "RAW_BUCKET", "AIRCRAFT_SOURCE_PARAMETER", "AIRLINES_SOURCE_PARAMETER"
+BUCKET, AIRCRAFT_PARAMETER, AIRLINES_PARAMETER, CLIENT_PARAMETER = required(
+    os.environ, "RAW_BUCKET", "AIRCRAFT_SOURCE_PARAMETER", "AIRLINES_SOURCE_PARAMETER", "CLIENT_PARAMETER"
 )
 SOURCES = ((AIRCRAFT, AIRCRAFT_PARAMETER), (AIRLINES, AIRLINES_PARAMETER))
 S3 = boto3.client("s3")
@@ -37,13 +39,14 @@ logger = Logger(service="ingest_snapshots")
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
     """Ingest the event's period; return the lists' days and rows, the number of new ones, and rejects."""
     period = Period.of_event(event)
+    client = Client(ClientSettings.of_json(parameters.get_parameter(CLIENT_PARAMETER, max_age=60)))
     days: dict[str, list[str]] = {}
     rows = written = 0
     rejects = Counter[str]()
     for source, parameter in SOURCES:
         url = parameters.get_parameter(parameter, max_age=60)
         days[source.dataset] = []
-        for snapshot in snapshots(source, url, days_asked(url, period)):
+        for snapshot in snapshots(source, url, days_asked(url, period), downloader=Downloader(client)):
             new = put_if_new(snapshot.content)
             if snapshot.rejects is not None:
                 put_if_new(snapshot.rejects)

@@ -14,9 +14,11 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities import parameters
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from flights.sources.client import Client
+from flights.sources.download import Downloader
 from flights.sources.open_meteo import weather_of_period
 from flights.sources.period import Period
-from flights.sources.settings import IngestSettings
+from flights.sources.settings import ClientSettings, IngestSettings
 
 SETTINGS = IngestSettings.of_environment(os.environ, "WEATHER_SOURCE_PARAMETER")
 S3 = boto3.client("s3")
@@ -28,7 +30,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     """Ingest the event's period; return the numbers of days, rows and objects written."""
     period = Period.of_event(event)
     source = parameters.get_parameter(SETTINGS.source_parameter, max_age=60)
-    objects = weather_of_period(source, period, SETTINGS.airports)
+    client = Client(ClientSettings.of_json(parameters.get_parameter(SETTINGS.client_parameter, max_age=60)))
+    objects = weather_of_period(source, period, SETTINGS.airports, downloader=Downloader(client))
     for raw in objects:
         S3.put_object(Bucket=SETTINGS.raw_bucket, Key=raw.key, Body=raw.body, ContentType="application/gzip")
     rows = sum(raw.rows for raw in objects)

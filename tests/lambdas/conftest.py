@@ -113,3 +113,4 @@ def source_parameters(aws: None, replay: CountingReplay) -> None:
     ssm = boto3.client("ssm")
     for name, path in SOURCE_PATHS.items():
         ssm.put_parameter(Name=f"/refstack/dev/sources/{name}", Value=replay.url + path, Type="String")
+    ssm.put_parameter(Name="/refstack/dev/ingestion/client", Value="{}", Type="String")

@@ -14,6 +14,7 @@ def ingest(load, source_parameters):
         RAW_BUCKET=BUCKET,
         AIRPORTS="EWR,JFK,LGA",
         FLIGHTS_SOURCE_PARAMETER="/refstack/dev/sources/flights",
+        CLIENT_PARAMETER="/refstack/dev/ingestion/client",
     ).handler
 
 
@@ -71,6 +72,7 @@ def test_only_the_configured_airports_are_kept(load, source_parameters, context)
         RAW_BUCKET=BUCKET,
         AIRPORTS="LGA",
         FLIGHTS_SOURCE_PARAMETER="/refstack/dev/sources/flights",
+        CLIENT_PARAMETER="/refstack/dev/ingestion/client",
     )
 
     result = function.handler({"start": "2013-01-01", "end": "2013-01-01"}, context())
@@ -95,4 +97,4 @@ def test_an_event_without_dates_is_refused(ingest, context):
 def test_missing_settings_stop_the_cold_start(load, monkeypatch):
     monkeypatch.delenv("RAW_BUCKET", raising=False)
     with pytest.raises(Exception, match="the environment lacks RAW_BUCKET"):
-        load("ingest_flights", AIRPORTS="EWR", FLIGHTS_SOURCE_PARAMETER="/p")
+        load("ingest_flights", AIRPORTS="EWR", FLIGHTS_SOURCE_PARAMETER="/p", CLIENT_PARAMETER="/c")

@@ -12,6 +12,7 @@ SETTINGS = {
     "RAW_BUCKET": BUCKET,
     "AIRCRAFT_SOURCE_PARAMETER": "/refstack/dev/sources/aircraft",
     "AIRLINES_SOURCE_PARAMETER": "/refstack/dev/sources/airlines",
+    "CLIENT_PARAMETER": "/refstack/dev/ingestion/client",
 }
 
 

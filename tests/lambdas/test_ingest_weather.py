@@ -15,6 +15,7 @@ def ingest(load, source_parameters):
         RAW_BUCKET=BUCKET,
         AIRPORTS="EWR,JFK,LGA",
         WEATHER_SOURCE_PARAMETER="/refstack/dev/sources/weather",
+        CLIENT_PARAMETER="/refstack/dev/ingestion/client",
     ).handler
 
 
@@ -72,6 +73,7 @@ def test_nothing_is_written_when_an_airport_cannot_be_had(load, source_parameter
         RAW_BUCKET=BUCKET,
         AIRPORTS="EWR,LAX",
         WEATHER_SOURCE_PARAMETER="/refstack/dev/sources/weather",
+        CLIENT_PARAMETER="/refstack/dev/ingestion/client",
     )
 
     with pytest.raises(Exception, match=r"answered 400 .*has weather of EWR, JFK, LGA only"):

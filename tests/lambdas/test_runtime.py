@@ -18,6 +18,7 @@ ENVIRONMENT = {
     "WEATHER_SOURCE_PARAMETER": "/weather",
     "AIRCRAFT_SOURCE_PARAMETER": "/aircraft",
     "AIRLINES_SOURCE_PARAMETER": "/airlines",
+    "CLIENT_PARAMETER": "/client",
     "TABLE": "objects",
     "CATALOG_DATABASE": "raw_db",
     "AIRFLOW_ENVIRONMENT": "airflow",

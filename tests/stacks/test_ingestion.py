@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.stacks.assembly import synthesise
+from flights.sources.settings import ClientSettings
+from tests.stacks.assembly import synthesise, synthesise_core
 from tests.stacks.permissions import flat, permissions
 
 FUNCTIONS = ["IngestFlights", "IngestSnapshots", "IngestWeather", "PrepareWarehouse", "RegisterObject"]
@@ -58,7 +59,7 @@ def test_a_function_runs_python_3_13_and_no_managed_policy(name: str) -> None:
 
 
 @pytest.mark.parametrize("dataset", ["flights", "weather"])
-def test_an_ingesting_function_writes_its_data_set_and_reads_one_parameter(dataset: str) -> None:
+def test_an_ingesting_function_writes_its_data_set_and_reads_two_parameters(dataset: str) -> None:
     name = f"Ingest{dataset.title()}"
     allowed = permissions(synthesise(), "Ingestion", f"{name}Role")
 
@@ -66,8 +67,9 @@ def test_an_ingesting_function_writes_its_data_set_and_reads_one_parameter(datas
     assert written.split("/", 1)[1] == f"{dataset}/*"
     assert "Raw" in written
     assert allowed.of_service("s3") == {"AbortMultipartUpload", "PutObject"}
-    (parameter,) = allowed.resources["ssm:GetParameter"]
+    client, parameter = sorted(allowed.resources["ssm:GetParameter"])
     assert parameter.endswith(f":parameter<{dataset.title()}Source{parameter[-9:-1]}>")
+    assert client.endswith(f":parameter<Client{client[-9:-1]}>")
     assert allowed.of_service("kms") == {"Decrypt", "GenerateDataKey"}
 
 
@@ -82,7 +84,7 @@ def test_the_lists_function_writes_lists_and_rejects_and_sees_what_is_there() ->
     assert allowed.of_service("s3") == {
         *("AbortMultipartUpload", "GetBucketLocation", "GetObject", "ListBucket", "PutObject"),
     }
-    assert len(allowed.resources["ssm:GetParameter"]) == 2
+    assert len(allowed.resources["ssm:GetParameter"]) == 3
 
 
 @pytest.mark.parametrize(
@@ -107,6 +109,33 @@ def test_where_a_function_fetches_from_is_a_parameter(function_name: str, datase
     assert (parameter["Name"], parameter["Value"]) == (f"/refstack/dev/sources/{dataset}", url)
     assert environment[f"{dataset.upper()}_SOURCE_PARAMETER"] == f"<{logical_id}>"
     assert "Raw" in environment["RAW_BUCKET"]
+
+
+@pytest.mark.parametrize("name", ["IngestFlights", "IngestSnapshots", "IngestWeather"])
+def test_how_a_function_asks_is_a_parameter(name: str) -> None:
+    parameters = synthesise().resources("AWS::SSM::Parameter", stack="Ingestion")
+    (logical_id,) = [key.split("/")[1] for key in parameters if key.startswith("Ingestion/Client")]
+    parameter = parameters[f"Ingestion/{logical_id}"]["Properties"]
+
+    assert (parameter["Name"], parameter["Value"]) == ("/refstack/dev/ingestion/client", "{}")
+    assert variables(name)["CLIENT_PARAMETER"] == f"<{logical_id}>"
+
+
+def test_headers_and_certificates_are_settings() -> None:
+    given = {
+        "user_agent": "mine/1.0",
+        "accept": "text/csv",
+        "intermediates": "-----BEGIN CERTIFICATE-----",
+    }
+    assembly = synthesise_core(
+        stacks__ingestion="true",
+        stacks__catalog="true",
+        **{f"ingestion__{name}": value for name, value in given.items()},
+    )
+    parameters = assembly.resources("AWS::SSM::Parameter", stack="Ingestion")
+    (client,) = [each["Properties"] for key, each in parameters.items() if key.startswith("Ingestion/Client")]
+
+    assert ClientSettings.of_json(client["Value"]) == ClientSettings(**given)
 
 
 @pytest.mark.parametrize("name", ["IngestFlights", "IngestWeather"])

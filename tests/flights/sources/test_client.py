@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flights.sources.client import USER_AGENT, Client, ClientSettings
+from flights.sources.client import Client
 from flights.sources.download import Downloader, PassingError, RetryPolicy, SourceError, with_retries
 from flights.sources.retries import retry_after
+from flights.sources.settings import USER_AGENT, ClientSettings
 
 ROOT = Path(__file__).parents[3]
 
@@ -37,17 +38,6 @@ def test_user_agent_and_accept_are_settings(source, answer):
     headers = sent(source, answer, Client(ClientSettings(user_agent="mine/1.0", accept="application/zip")))
 
     assert (headers["User-Agent"], headers["Accept"]) == ("mine/1.0", "application/zip")
-
-
-def test_settings_are_read_from_json_and_have_defaults():
-    assert ClientSettings.of_json("{}") == ClientSettings()
-    assert ClientSettings.of_json('{"user_agent": "mine"}') == ClientSettings(user_agent="mine")
-
-
-@pytest.mark.parametrize("text", ['{"agent": "mine"}', '{"accept": 1}', "[]", "mine"])
-def test_settings_of_another_form_are_refused(text):
-    with pytest.raises(ValueError):  # noqa: PT011 - json's own and ours
-        ClientSettings.of_json(text)
 
 
 def test_a_site_that_refuses_the_agent_is_a_sentence_about_the_setting(source, answer):

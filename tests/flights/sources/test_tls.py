@@ -12,8 +12,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs7
 
-from flights.sources.client import Client, ClientSettings
+from flights.sources.client import Client
 from flights.sources.download import CertificateError, Downloader, PassingError, RetryPolicy
+from flights.sources.settings import ClientSettings
 from local.replay.certificates import issue, server_context
 
 ROOT = Path(__file__).parents[3]
