@@ -79,7 +79,7 @@ NAMED: dict[str, dict[str, Any]] = {
     "AWS::MSK::Configuration": {
         "Name": "taken",
         "KafkaVersionsList": ["3.8.x"],
-        "ServerProperties": "a=b",
+        "ServerProperties": "auto.create.topics.enable=false",
     },
     "AWS::S3::Bucket": {"BucketName": "refstack-taken"},
     "AWS::SNS::Topic": {"TopicName": "taken"},
