@@ -120,8 +120,9 @@ def main() -> int:
         print(f"The replay cannot listen on {HOST}:{port} ({reason}): give another --port.", file=sys.stderr)
         return 1
     paths = ", ".join((WEATHER_PATH, AIRCRAFT_PATH, AIRLINES_PATH))
-    print(f"replaying {server.url}{FLIGHTS_PATH}, {paths}", flush=True)
     try:
+        # From this line on it may be interrupted.
+        print(f"replaying {server.url}{FLIGHTS_PATH}, {paths}", flush=True)
         server.serve_forever()
     except KeyboardInterrupt:
         return 0

@@ -251,7 +251,7 @@ def test_the_brokers_run_the_deployed_configuration(gateway, cluster, own):
     text = next(gateway.home.glob("kafka/*/1/server.properties")).read_text()
     assert "log.retention.hours=7\n" in text
     assert (
-        Producer(own).list_topics("nobody-made-this", timeout=5).topics["nobody-made-this"].error is not None
+        Producer(own).list_topics("nobody-made-this", timeout=60).topics["nobody-made-this"].error is not None
     )
 
 

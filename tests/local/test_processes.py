@@ -66,7 +66,9 @@ def test_a_process_that_ignores_sigterm_is_killed() -> None:
         "print('up', flush=True); time.sleep(60)"
     )
     started = processes.spawn("stubborn", [sys.executable, "-c", script])
+    deadline = time.monotonic() + 60
     while "up" not in started.log.read_text():
+        assert time.monotonic() < deadline
         time.sleep(0.05)
     processes.stop("stubborn", timeout=0.3)
     assert not started.running()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
-import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -299,10 +299,15 @@ def test_an_iam_user_has_only_what_his_database_role_grants(endpoint, session):
 
 def test_a_temporary_password_ends_with_its_time_and_never_works_again(endpoint):
     user = "IAMR:Short-Lived"
-    first = redshift.temporary_password(endpoint.server, user, 4)
+    first = redshift.temporary_password(endpoint.server, user, 600)
     assert redshift.temporary_password(endpoint.server, user, 1) == first
     endpoint.connect(user, first).close()
-    time.sleep(4.1)
+    with endpoint.server.connect() as superuser:
+        [left] = superuser.execute(
+            "select rolvaliduntil - now() from pg_roles where rolname = %s", [user]
+        ).fetchone()
+        assert timedelta(0) < left <= timedelta(seconds=600)
+        superuser.execute(f"alter role \"{user}\" valid until '{datetime.now(UTC).isoformat()}'")
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         endpoint.connect(user, first)
     second = redshift.temporary_password(endpoint.server, user)

@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 import zipfile
@@ -339,7 +338,6 @@ def test_a_port_in_use_is_one_sentence():
 def test_it_ends_when_interrupted():
     process = start(0)
     process.stdout.readline()
-    time.sleep(0.2)
     process.send_signal(signal.SIGINT)
 
     _, error = process.communicate(timeout=60)
