@@ -5,7 +5,7 @@ TOOLS := $(or $(REFSTACK_TOOLS),.tools)
 # The first Python 3.12 or 3.11 on this machine that runs; the tools are installed with it.
 PYTHON := $(shell for p in python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null && echo $$p && break; done)
-RUN := $(TOOLS)/main/bin/python -m local.cli
+RUN := "$(TOOLS)/main/bin/python" -m local.cli
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up stream down compose status spark-history test test-all test-faults bench lint synth deploy doctor destroy fidelity

@@ -15,6 +15,8 @@ EMR, which it would prefer to AWS_ENDPOINT_URL."""
 BUCKET_LOCATION = {"LocationConstraint": REGION}
 """CreateBucketConfiguration, which S3 demands outside us-east-1."""
 HOST = "127.0.0.1"
+UNUSABLE = frozenset(':,?#"$`\\\n')
+"""Characters that no path to the checkout, the tools or the state may have. Blanks and letters do no harm."""
 
 
 def tools_dir() -> Path:
@@ -25,6 +27,17 @@ def tools_dir() -> Path:
 def home() -> Path:
     """Folder of one embedded AWS' state: logs, process ids, databases, endpoints.json."""
     return Path(os.environ.get("REFSTACK_HOME", ROOT / "build" / "local")).resolve()
+
+
+def unusable() -> str | None:
+    """Why refstack cannot run where it is, in a sentence for a person; None where it can."""
+    for folder in (ROOT, tools_dir(), home()):
+        if found := UNUSABLE.intersection(str(folder)):
+            return (
+                f"{folder} has a {min(found)!r} in its path, at which class paths, lists of files or URLs "
+                "end: move the checkout, REFSTACK_TOOLS or REFSTACK_HOME to another folder"
+            )
+    return None
 
 
 def log_file(name: str) -> Path:

@@ -15,7 +15,7 @@ import boto3
 from botocore.config import Config
 
 from local import processes
-from local.engines import postgres
+from local.engines import postgres, spark_classes
 from local.errors import UserFacingError
 from local.layout import REGION, ROOT, gateway_port, gateway_url, home, log_file
 from local.toolchain import tools
@@ -75,6 +75,7 @@ def start(*, fresh: bool) -> None:
                 f"The embedded AWS did not answer in {READY_SECONDS} s; its log is {process.log}."
             )
         time.sleep(0.1)
+    spark_classes.start()
 
 
 def stop() -> list[str]:

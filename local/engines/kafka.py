@@ -23,6 +23,7 @@ from local import processes
 from local.engines import certificates
 from local.layout import HOST, gateway_url, home
 from local.toolchain import tools
+from local.tools import java_environment
 
 READY_SECONDS = 60.0
 CONTROLLER_ID = 1000
@@ -184,7 +185,7 @@ def _with_ports(cluster: Cluster) -> Cluster:
 
 def _run(cluster: Cluster, node: int, properties: Mapping[str, str]) -> None:
     name, folder = process_name(cluster, node), _folder(cluster) / str(node)
-    text = "".join(f"{key}={value}\n" for key, value in properties.items())
+    text = "".join(f"{key}={_escaped(value)}\n" for key, value in properties.items())
     file = folder / "server.properties"
     if processes.find(name) is not None:
         if file.read_text() == text:
@@ -205,8 +206,16 @@ def _run(cluster: Cluster, node: int, properties: Mapping[str, str]) -> None:
             *(f"-Drefstack.gateway={gateway_url()}", f"-Drefstack.cluster={cluster.arn}"),
             *("kafka.Kafka", file),
         ],
+        env=java_environment(),
         cwd=folder,
     )
+
+
+def _escaped(value: str) -> str:
+    """A value as java.util.Properties reads it from a file of bytes: ISO 8859-1, `\\uXXXX` for all else."""
+    units = value.replace("\\", "\\\\").encode("utf-16-be")
+    pairs = [int.from_bytes(units[at : at + 2]) for at in range(0, len(units), 2)]
+    return "".join(chr(unit) if unit < 128 else f"\\u{unit:04x}" for unit in pairs)
 
 
 def _common(cluster: Cluster, node: int) -> dict[str, str]:

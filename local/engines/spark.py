@@ -21,9 +21,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local import processes
 from local.engines.spark_properties import LOG4J, LOG4J_FILE, REDACTED, command, environment, properties
 from local.engines.spark_submit import Submission, read_properties
+from local.jars import SPARK_PACKAGES
 from local.layout import log_file
 from local.services.clients import client, role_environment
-from local.toolchain import SPARK_PACKAGES, tools
+from local.toolchain import tools
 
 SLOTS = int(os.environ.get("REFSTACK_SPARK_SLOTS", "2"))
 POLL_SECONDS = 0.1

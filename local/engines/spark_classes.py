@@ -2,14 +2,17 @@
 
 Java loads ten thousand classes for each Spark program; from an archive made once for exactly these jars, that
 takes 3 s less of 8. The archive holds what a program of our kind loads: one is run for it, against an
-embedded AWS of its own in a temporary folder. Without the archive everything works, only slower.
+embedded AWS of its own in a temporary folder. Without the archive everything works, only slower: it is made
+beside the first platform that starts.
 """
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +28,7 @@ from local.layout import BUCKET_LOCATION, ROOT, gateway_port
 from local.services.clients import client
 from local.toolchain import tools
 
+NAME = "spark-classes"
 READY_SECONDS = 60
 BUCKET = "training"
 ROLE = "training"
@@ -32,18 +36,35 @@ PROGRAM = Path(__file__).with_name("spark_training.py")
 """What is run so that its classes get into the archive."""
 
 
-def make() -> Path:
-    """The archive, made first if there is none for these jars. RuntimeError when the training fails."""
+def start() -> None:
+    """Make the archive in a process of the platform's, beside other work, if there is none for these jars."""
+    if not class_archive().exists():
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        argv: list[str | Path] = [tools().gateway_python, "-m", "local.engines.spark_classes"]
+        processes.spawn(NAME, argv, env=environment, cwd=ROOT)
+
+
+def make() -> None:
+    """Make the archive, unless it is there or another process is at it. RuntimeError when that fails."""
     target = class_archive()
-    if target.exists():
-        return target
     target.parent.mkdir(parents=True, exist_ok=True)
+    with (target.parent / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        if not target.exists():
+            _make(target)
+
+
+def _make(target: Path) -> None:
     for outdated in target.parent.glob("classes-*.jsa"):
         outdated.unlink()
     partial = target.with_suffix(".partial")
     partial.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="refstack-") as folder:
-        os.environ.update(REFSTACK_HOME=folder, REFSTACK_PORT=str(processes.free_port(gateway_port())))
+        os.environ.update(REFSTACK_HOME=folder, REFSTACK_PORT=str(processes.free_port(0)))
+        signal.signal(signal.SIGTERM, _abandon)
         process = processes.spawn(
             "gateway",
             [tools().gateway_python, "-m", "local.gateway"],
@@ -60,7 +81,13 @@ def make() -> Path:
         finally:
             processes.stop("gateway", timeout=30)
     partial.rename(target)
-    return target
+
+
+def _abandon(*_: object) -> None:
+    """End what was started for the training at once: whoever stops a platform does not wait for it."""
+    for name in processes.names():
+        processes.stop(name, timeout=0)
+    raise SystemExit(1)
 
 
 def _train(folder: Path, archive: Path) -> None:

@@ -10,10 +10,10 @@ from dataclasses import asdict
 from typing import Any
 
 from local.engines import certificates, kafka
+from local.jars import KAFKA_VERSION
 from local.layout import home
 from local.services import state
 from local.services.service import ServiceError
-from local.toolchain import KAFKA_VERSION
 
 log = logging.getLogger("refstack.kafka")
 

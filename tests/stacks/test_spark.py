@@ -70,7 +70,7 @@ def test_a_run_of_the_streaming_job_that_is_given_up_rings_an_alarm() -> None:
 
 
 def test_the_streaming_job_names_the_packages_that_the_local_runtime_has() -> None:
-    from local.toolchain import SPARK_PACKAGES
+    from local.jars import SPARK_PACKAGES
     from stacks.constructs.stream_application import PACKAGES
 
     assert PACKAGES == SPARK_PACKAGES
