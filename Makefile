@@ -8,7 +8,7 @@ PYTHON := $(shell for p in python3.12 python3.11 python3; do \
 RUN := "$(TOOLS)/main/bin/python" -m local.cli
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up stream down compose status spark-history test test-all test-faults bench lint synth deploy doctor destroy fidelity
+.PHONY: help setup demo up stream down compose status spark-history test test-all test-faults bench lint synth deploy doctor destroy sources fidelity
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 22
@@ -64,6 +64,9 @@ doctor: setup ## what a deploy of ENV would stumble over in your account: quotas
 
 destroy: setup ## destroy ENV: empty its buckets, then delete its stacks
 	@$(RUN) destroy --env $(ENV)
+
+sources: setup ## ask each live source of ENV one small request, and show what it answers
+	@$(RUN) sources --env $(ENV)
 
 fidelity: setup ## write docs/fidelity.md: what is real here, what is emulated, what is missing
 	@$(RUN) fidelity

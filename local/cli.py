@@ -15,7 +15,7 @@ from rich.console import Console
 
 from local import demo as demo_job
 from local import deploy as cdk
-from local import runtime, stream_view
+from local import live_sources, runtime, stream_view
 from local import spark_history as history
 from local.errors import UserFacingError
 from local.layout import ROOT, home
@@ -125,6 +125,24 @@ def destroy(env: Env = "dev") -> None:
     environment = cdk.localstack_environment() if env == "localstack" else {}
     cdk.synth(env)
     cdk.destroy(environment, console.print)
+
+
+@app.command()
+def sources(env: Env = "dev") -> None:
+    """Ask each source of ENV one small request from this machine, and show what it answers."""
+    found = []
+    for each in live_sources.ask(load(env, os.environ).ingestion):
+        sentence = each.sentence if each.good else f"FAILED: {each.sentence}"
+        # The sentences are of servers: square brackets in them are not rich's.
+        console.print(f"{each.request.source:10}{sentence}", highlight=False, markup=False, soft_wrap=True)
+        found.append(each)
+    bad = [each.request.source for each in found if not each.good]
+    if bad:
+        raise UserFacingError(
+            f"{len(bad)} of {len(found)} sources did not answer as the pipeline needs it: {', '.join(bad)}. "
+            "The reasons are above; docs/data.md, Downloads, has the settings that may help."
+        )
+    console.print(f"All {len(found)} sources answer.")
 
 
 @app.command()

@@ -53,7 +53,7 @@ def weather_of_period(
     with DailyObjects("weather", period.days()) as collected:
         for airport in airports:
             zone = airport.zone
-            for hour, values in _hours(_url(base_url, period, airport), using, policy):
+            for hour, values in _hours(request_url(base_url, period, airport), using, policy):
                 day = hour.astimezone(zone).date()
                 if period.start <= day <= period.end:
                     line = {"origin": airport.code, "time_hour": f"{hour:%Y-%m-%dT%H:%M:%SZ}", **values}
@@ -61,7 +61,7 @@ def weather_of_period(
         return collected.objects()
 
 
-def _url(base_url: str, period: Period, airport: Airport) -> str:
+def request_url(base_url: str, period: Period, airport: Airport) -> str:
     """The request for every UTC day that the period's local days touch."""
     query = {
         "latitude": airport.latitude,

@@ -116,7 +116,7 @@ def _collected(source: ListSource, day: date, records: Iterable[Record], url: st
     for record in records:
         if isinstance(record, Reject):
             reasons[record.reason] += 1
-            rejects.write(json.dumps(vars(record), ensure_ascii=False) + "\n")
+            rejects.write(json.dumps(vars(record)) + "\n")
         else:
             rows.write(csv_line(value or NULL for value in record))
     content = RawObject(raw_key(source.dataset, day), rows.close(), rows.rows)

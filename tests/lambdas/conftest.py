@@ -74,16 +74,18 @@ def load(aws: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ModuleType
 
 
 class CountingReplay(ReplayServer):
-    """The replay of the sources, noting each request."""
+    """The replay of the sources, noting each request and its agent."""
 
     def __init__(self) -> None:
         super().__init__(0)
         self.asked: list[str] = []
-        noted = self.asked
+        self.agents: list[str | None] = []
+        noted, agents = self.asked, self.agents
 
         class Handler(self.RequestHandlerClass):  # type: ignore[name-defined,misc]
             def log_request(self, *_: object) -> None:
                 noted.append(self.path)
+                agents.append(self.headers["User-Agent"])
 
         self.RequestHandlerClass = Handler
 
@@ -103,6 +105,7 @@ def running_replay() -> Iterator[CountingReplay]:
 def replay(running_replay: CountingReplay) -> CountingReplay:
     """The replay, with nothing asked yet."""
     running_replay.asked.clear()
+    running_replay.agents.clear()
     return running_replay
 
 

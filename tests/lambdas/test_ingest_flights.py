@@ -98,3 +98,13 @@ def test_missing_settings_stop_the_cold_start(load, monkeypatch):
     monkeypatch.delenv("RAW_BUCKET", raising=False)
     with pytest.raises(Exception, match="the environment lacks RAW_BUCKET"):
         load("ingest_flights", AIRPORTS="EWR", FLIGHTS_SOURCE_PARAMETER="/p", CLIENT_PARAMETER="/c")
+
+
+def test_the_agent_of_the_requests_is_a_parameter(ingest, context, replay):
+    boto3.client("ssm").put_parameter(
+        Name="/refstack/dev/ingestion/client", Value='{"user_agent": "Mozilla/5.0 (mine)"}', Overwrite=True
+    )
+
+    ingest({"start": "2013-01-01", "end": "2013-01-01"}, context())
+
+    assert set(replay.agents) == {"Mozilla/5.0 (mine)"}

@@ -79,3 +79,13 @@ def test_nothing_is_written_when_an_airport_cannot_be_had(load, source_parameter
     with pytest.raises(Exception, match=r"answered 400 .*has weather of EWR, JFK, LGA only"):
         function.handler({"start": "2013-01-01", "end": "2013-01-01"}, context())
     assert "Contents" not in boto3.client("s3").list_objects_v2(Bucket=BUCKET)
+
+
+def test_the_agent_of_the_requests_is_a_parameter(ingest, context, replay):
+    boto3.client("ssm").put_parameter(
+        Name="/refstack/dev/ingestion/client", Value='{"user_agent": "Mozilla/5.0 (mine)"}', Overwrite=True
+    )
+
+    ingest({"start": "2013-01-01", "end": "2013-01-01"}, context())
+
+    assert set(replay.agents) == {"Mozilla/5.0 (mine)"}

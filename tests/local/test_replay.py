@@ -22,6 +22,7 @@ from flights.sources.airports import airports
 from flights.sources.bts import flights_of_month
 from flights.sources.open_meteo import weather_of_period
 from flights.sources.period import Period
+from flights.sources.settings import USER_AGENT
 from local.replay import bts, lists, nycflights13, open_meteo
 
 ROOT = Path(__file__).parents[2]
@@ -49,8 +50,14 @@ def replay():
     process.communicate(timeout=60)
 
 
+def ask(url):
+    """An open answer to a request with the agent of a browser."""
+    request = urllib.request.Request(url, headers={"User-Agent": USER_AGENT})
+    return urllib.request.urlopen(request, timeout=30)
+
+
 def get(url):
-    with urllib.request.urlopen(url, timeout=30) as answer:
+    with ask(url) as answer:
         return answer.read()
 
 
@@ -175,7 +182,7 @@ def test_the_aircraft_have_the_names_headers_and_paddings_of_faa(replay):
 )
 @pytest.mark.parametrize("path", ["/registry/{}/ReleasableAircraft.zip", "/lookup/{}/L_UNIQUE_CARRIERS.csv"])
 def test_a_day_is_answered_with_the_list_in_force(replay, path, asked, answered):
-    with urllib.request.urlopen(replay + path.format(asked), timeout=30) as answer:
+    with ask(replay + path.format(asked)) as answer:
         assert answer.headers["Last-Modified"] == answered
 
 

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import json
 import zipfile
 from datetime import UTC, date, datetime
 
@@ -171,3 +172,13 @@ def test_a_quote_that_is_not_closed_is_a_sentence(source, answer, zipped, text):
     source.answers = [answer(body=zipped(flights_csv=f"{names}\n{text}"))]
 
     assert "quoted value" in str(flights(source))
+
+
+def test_a_reject_with_any_line_end_is_one_line():
+    line = "A" + "".join(LINE_ENDS) + "B"
+    refused = snapshots.Reject("wrong_column_count", "x.txt", line)
+
+    found = _collected(carriers.AIRLINES, DAY, [("UA", "United"), refused], "http://x").rejects
+
+    [read] = gzip.decompress(found.body).decode().splitlines()
+    assert json.loads(read)["line"] == line
