@@ -17,6 +17,7 @@ from refstack_dags import date_range, emr, glue, quality, row_accounting, run_re
 from refstack_dags.container import ContainerOperator
 from refstack_dags.glue import GATE
 from refstack_dags.redshift_script import redshift_script
+from refstack_dags.run_request import no_retry_if_refused
 from refstack_dags.settings import Limits, cfg
 from refstack_dags.task_defaults import DEFAULT_ARGS
 
@@ -77,7 +78,8 @@ with DAG(
     @task(task_id="plan", task_display_name="Resolve the range of days", multiple_outputs=True)
     def resolve_plan(params: dict[str, Any], dag_run: Any, run_id: str) -> dict[str, Any]:
         """The run's days, its key, what its partitions meet, and the last raw object of each month."""
-        start, end = date_range.of_run(params, dag_run, cfg["publication_lag_days"])
+        with no_retry_if_refused():
+            start, end = date_range.of_run(params, dag_run, cfg["publication_lag_days"])
         return {
             **date_range.plan(start, end, run_id),
             "last_raw_keys": [
@@ -210,12 +212,11 @@ with DAG(
             botocore_config=LAMBDA_CLIENT,
             pre_execute=Limits("lambda"),
         )
-        create_tables = redshift_script("create_tables", "Tables", plan_task_id="plan")
+        create_tables = redshift_script("create_tables", "Tables", plan=plan)
         load = {
-            name: redshift_script(f"load_{name}", f"Load {name}", plan_task_id="plan")
-            for name in (*DIMENSIONS, *FACTS)
+            name: redshift_script(f"load_{name}", f"Load {name}", plan=plan) for name in (*DIMENSIONS, *FACTS)
         }
-        count_rows = redshift_script("count_rows", "Count rows", plan_task_id="plan", return_sql_result=True)
+        count_rows = redshift_script("count_rows", "Count rows", plan=plan, return_sql_result=True)
 
         dbt_build = ContainerOperator(
             task_id="dbt_build",
