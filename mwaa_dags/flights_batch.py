@@ -97,13 +97,23 @@ with DAG(
         ]
 
     @task(task_id="gate", task_display_name="Every quality rule passes")
-    def pass_quality_gate(run_key: str, start: str, end: str, evaluation: str) -> dict[str, Any]:
+    def pass_quality_gate(
+        run_key: str, start: str, end: str, curation: str, evaluation: str
+    ) -> dict[str, Any]:
         """Keep the results of an evaluation run; fail, without another try, unless every rule passed."""
         results = GlueDataQualityHook(aws_conn_id=None).get_evaluation_run_results(evaluation)["Results"]
-        days = (date.fromisoformat(end) - date.fromisoformat(start)).days + 1
-        found = quality.records(run_key, GATE, results, days)
-        key, bucket = quality.results_key(run_key, GATE), cfg["buckets"]["curated"]
-        S3Hook(aws_conn_id=None).load_string(quality.lines(found), key, bucket, replace=True)
+        first, last = date.fromisoformat(start), date.fromisoformat(end)
+        s3, bucket = S3Hook(aws_conn_id=None), cfg["buckets"]["curated"]
+        found = quality.records(
+            run_key,
+            GATE,
+            results,
+            days=(last - first).days + 1,
+            files=glue.curated_files(s3, bucket, first, last),
+            since=glue.started(cfg["glue"]["curate_flights"], curation),
+        )
+        key = quality.results_key(run_key, GATE)
+        s3.load_string(quality.lines(found), key, bucket, replace=True)
         if refused := quality.refusal(GATE, found):
             raise AirflowFailException(refused)
         return quality.summary(GATE, found)
@@ -177,7 +187,7 @@ with DAG(
     with TaskGroup("quality", tooltip="The curated days meet their rules, or nothing is loaded"):
         # The next task judges, after it has kept the results.
         evaluate = glue.evaluate_rules(plan, verify_result_status=False)
-        gate = pass_quality_gate(plan["run_key"], plan["start"], plan["end"], evaluate.output)
+        gate = pass_quality_gate(plan["run_key"], plan["start"], plan["end"], curate.output, evaluate.output)
 
     with TaskGroup("transform", tooltip="Curated flights and weather to a star schema, on EMR"):
         create_cluster = emr.create_cluster(plan["run_key"])
