@@ -114,7 +114,8 @@ SERVICES: tuple[tuple[str, str, str], ...] = (
         "real engine",
         "Apache Kafka of the cluster's version, TLS, IAM sign-in; each new action held against the policies; "
         "topic settings are a JSON object in base64 as the API takes and answers it, configurations the "
-        "properties that MSK lets one set",
+        "properties that MSK lets one set; over the new connections a second that its instance type takes "
+        "from IAM clients, a broker refuses one in MSK's words",
     ),
     (
         "EventBridge, SQS, SNS, DynamoDB, SSM, Secrets Manager",

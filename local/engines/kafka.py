@@ -70,6 +70,8 @@ class Cluster:
     brokers: int
     listeners: tuple[str, ...]
     properties: Mapping[str, str] = field(default_factory=dict)
+    iam_connections_per_second: int = 100
+    """New connections that a broker takes at its listener for IAM."""
     kafka_id: str = field(default_factory=lambda: _identifier())
     controller_port: int = 0
     ports: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
@@ -262,6 +264,7 @@ def _broker_properties(cluster: Cluster, broker: int) -> dict[str, str]:
         properties[f"{prefix}sasl.enabled.mechanisms"] = "OAUTHBEARER"
         properties[f"{prefix}oauthbearer.sasl.jaas.config"] = f"{module} required ;"
         properties[f"{prefix}oauthbearer.sasl.server.callback.handler.class"] = "refstack.IamTokenValidator"
+        properties["refstack.iam.connections.per.second"] = str(cluster.iam_connections_per_second)
     return properties
 
 

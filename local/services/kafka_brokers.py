@@ -20,6 +20,13 @@ log = logging.getLogger("refstack.kafka")
 SERVERLESS_BROKERS = 3
 """MSK Serverless replicates over three zones."""
 ENDPOINTS = "endpoints.json"
+IAM_CONNECTIONS_PER_SECOND = {"kafka.t3.small": 4}
+OTHERS_CONNECTIONS_PER_SECOND = 100
+"""New connections a second that a broker takes from IAM clients, by its instance type.
+
+https://docs.aws.amazon.com/msk/latest/developerguide/limits.html, "Maximum TCP connection rate per broker
+(IAM)"; of MSK Serverless, "connection attempts".
+"""
 
 _engines: dict[str, dict[str, Any]] = state.register("kafka", "engines")
 _configurations: dict[str, dict[str, Any]] = state.register("kafka", "configurations")
@@ -91,6 +98,12 @@ def listeners(record: dict[str, Any]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def connections_per_second(details: dict[str, Any]) -> int:
+    """New connections a second that a broker of the cluster takes from IAM clients."""
+    instance = details.get("BrokerNodeGroupInfo", {}).get("InstanceType", "")
+    return IAM_CONNECTIONS_PER_SECOND.get(instance, OTHERS_CONNECTIONS_PER_SECOND)
+
+
 def restore(clusters: dict[str, dict[str, Any]]) -> None:
     """Start the brokers of an earlier gateway again, with what they hold."""
     for record in clusters.values():
@@ -102,6 +115,7 @@ def _start(record: dict[str, Any]) -> None:
     wanted = {
         "brokers": record["details"].get("NumberOfBrokerNodes", SERVERLESS_BROKERS),
         "listeners": listeners(record),
+        "iam_connections_per_second": connections_per_second(record["details"]),
         "properties": _properties(record["details"]),
     }
     with _lock:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from local import processes
+from local.services import kafka_brokers
 from tests.local.kafka_clients import endpoint, eventually, iam, read, send
 
 pytestmark = [pytest.mark.gateway, pytest.mark.timeout(240)]
@@ -290,6 +293,46 @@ def test_a_wrong_signature_does_not_get_in(gateway, kafka, cluster, role):
     producer = Producer(iam(bootstrap, endpoint(gateway.home)["ca"], forged))
     with pytest.raises(KafkaException):
         producer.list_topics(timeout=4)
+
+
+def test_a_small_broker_refuses_the_fifth_new_connection_in_a_second_and_takes_it_later(
+    gateway, kafka, cluster, role
+):
+    """docs.aws.amazon.com/msk/latest/developerguide/limits.html; aws/aws-msk-iam-auth#28 has the error."""
+    bootstrap = kafka.get_bootstrap_brokers(ClusterArn=cluster)["BootstrapBrokerStringSaslIam"]
+    errors: list[KafkaError] = []
+    settings = iam(bootstrap.partition(",")[0], endpoint(gateway.home)["ca"], role)
+    clients: list[Producer] = []
+
+    def refused():
+        # A client's constructor waits for its token: side by side they connect at the same moment. A loaded
+        # machine may let them in so slowly that none is too fast: then others try.
+        with ThreadPoolExecutor(12) as pool:
+            made = pool.map(lambda _: Producer({**settings, "error_cb": errors.append}), range(12))
+            clients.extend(made)
+        until = time.monotonic() + 3
+        while time.monotonic() < until:
+            for client in clients:
+                client.poll(0.01)
+        return [error for error in errors if "Too many connects" in error.str()]
+
+    found = eventually(refused)
+    assert {error.code() for error in found} == {KafkaError._AUTHENTICATION}
+    assert not any(error.retriable() for error in found)
+    assert all(client.list_topics(timeout=60).brokers for client in clients)
+
+
+@pytest.mark.parametrize(
+    ("details", "limit"),
+    [
+        ({"BrokerNodeGroupInfo": {"InstanceType": "kafka.t3.small"}}, 4),
+        ({"BrokerNodeGroupInfo": {"InstanceType": "kafka.m7g.large"}}, 100),
+        ({"VpcConfigs": []}, 100),
+    ],
+    ids=["small", "large", "serverless"],
+)
+def test_other_brokers_take_more_connections(details, limit):
+    assert kafka_brokers.connections_per_second(details) == limit
 
 
 def test_a_client_that_does_not_trust_the_authority_does_not_connect(kafka, cluster, role):
