@@ -116,7 +116,7 @@ def _execute(project: dict[str, Any], build: dict[str, Any]) -> None:
         build_image(project, build["id"])
         status, contexts = "SUCCEEDED", []
     except FailedBuildError as problem:
-        status, contexts = "FAILED", [{"statusCode": "COMMAND_EXECUTION_ERROR", "message": str(problem)}]
+        status, contexts = "FAILED", [{"statusCode": problem.code, "message": str(problem)}]
     except Exception as problem:
         text = f"{type(problem).__name__}: {problem}"
         status, contexts = "FAILED", [{"statusCode": "COMMAND_EXECUTION_ERROR", "message": text}]

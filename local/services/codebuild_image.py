@@ -11,6 +11,7 @@ import hashlib
 import json
 from typing import Any
 
+import yaml  # type: ignore[import-untyped]
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.engines.image import BuildError, build
@@ -19,11 +20,16 @@ from local.services.ecs_start import SOURCE
 from local.services.log_batches import batches
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+BAD_YAML = "YAML_FILE_ERROR"
 EMPTY = "application/vnd.oci.empty.v1+json"
 
 
 class FailedBuildError(Exception):
-    """A build that failed; the text is its phase's message."""
+    """A build that failed; the text is its phase's message, `code` the phase's status code."""
+
+    def __init__(self, message: str, code: str = "COMMAND_EXECUTION_ERROR") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 def build_image(project: dict[str, Any], build_id: str) -> None:
@@ -31,6 +37,8 @@ def build_image(project: dict[str, Any], build_id: str) -> None:
     variables = {one["name"]: one["value"] for one in project["environment"].get("environmentVariables", [])}
     repository, tag = variables.get("REPOSITORY"), variables.get("TAG")
     source = project["source"]
+    if "buildspec" in source:
+        _check(source["buildspec"])
     if source["type"] != "S3" or not repository or not tag:
         raise FailedBuildError(
             "Only builds of an image are emulated: a build context in S3, variables REPOSITORY and TAG."
@@ -42,6 +50,21 @@ def build_image(project: dict[str, Any], build_id: str) -> None:
     except (ClientError, BotoCoreError, BuildError) as problem:
         _log(project, session, build_id, [str(problem)])
         raise FailedBuildError(str(problem)) from problem
+
+
+def _check(text: str) -> None:
+    """Refuse a build specification that CodeBuild could not read. Raises FailedBuildError.
+
+    https://docs.aws.amazon.com/codebuild/latest/userguide/build-spec-ref.html
+    """
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError as problem:
+        raise FailedBuildError(f"The build specification is not YAML: {problem}", BAD_YAML) from problem
+    if not isinstance(found, dict) or not isinstance(found.get("phases"), dict):
+        raise FailedBuildError("The build specification has no phases", BAD_YAML)
+    if str(found.get("version")) not in ("0.1", "0.2"):
+        raise FailedBuildError("The build specification has no known version", BAD_YAML)
 
 
 def _push(role: str, session: str, repository: str, tag: str, location: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+import uuid
 import zipfile
 from typing import Any
 
@@ -104,14 +105,14 @@ def role(name: str) -> str:
     return f"arn:aws:iam::{ACCOUNT}:role/test-{name}"
 
 
-def build(gateway: Gateway, tag: str, dockerfile: str = DOCKERFILE) -> dict[str, Any]:
+def build(gateway: Gateway, tag: str, dockerfile: str = DOCKERFILE, **source: str) -> dict[str, Any]:
     """Build the image under `tag` in a project of its own; the build, once it has ended."""
     gateway.client("s3").put_object(Bucket=ASSETS, Key=f"{tag}.zip", Body=context(dockerfile))
     codebuild = gateway.client("codebuild")
     variables = {"REPOSITORY": REPOSITORY, "TAG": tag}
     codebuild.create_project(
         name=f"test-{tag}",
-        source={"type": "S3", "location": f"{ASSETS}/{tag}.zip"},
+        source={"type": "S3", "location": f"{ASSETS}/{tag}.zip", **source},
         artifacts={"type": "NO_ARTIFACTS"},
         environment={
             "type": "ARM_CONTAINER",
@@ -206,6 +207,18 @@ def test_a_build_puts_the_image_under_its_tag_and_is_not_repeated(account: Gatew
     assert again["buildStatus"] == "SUCCEEDED"
     assert again["buildNumber"] == 2
     assert event["message"] == f"{REPOSITORY}:first is there already"
+
+
+@pytest.mark.parametrize(
+    "buildspec", ["version: 0.2\nphases: [", "version: 0.2", "version: 3\nphases: {}", "make image"]
+)
+def test_a_build_specification_that_codebuild_cannot_read_fails_the_build(
+    account: Gateway, buildspec: str
+) -> None:
+    found = build(account, f"unread-{uuid.uuid4().hex[:6]}", buildspec=buildspec)
+
+    assert found["buildStatus"] == "FAILED"
+    assert found["phases"][0]["contexts"][0]["statusCode"] == "YAML_FILE_ERROR"
 
 
 def test_a_final_stage_that_needs_a_container_fails_the_build_with_a_sentence(account: Gateway) -> None:
