@@ -31,6 +31,8 @@ SETTINGS = {
     # The job looks at all of them several times a second: few, but more than end in between.
     "spark.sql.streaming.numRecentProgressUpdates": "10",
     "spark.sql.streaming.minBatchesToRetain": "10",
+    # Consumers outlive the archive's pauses; a new one would be two new connections.
+    "spark.kafka.consumer.cache.timeout": "30m",
 }
 
 

@@ -69,6 +69,14 @@ Database: the function that makes the roles reads their secrets. Streaming: Lamb
 the cluster's subnets, call Lambda and STS; the function behind them reads the registry and a secret and sends
 dead letters; clients ask MSK for the brokers.
 """
+SMALL = frozenset({"kafka.t3.small"})
+STREAM_VCPU_OF_SMALL = 2
+"""Brokers that take few new connections, and the vCPUs of the job that reads them: one is the driver's, the
+other one opens its connections one after the other.
+
+https://docs.aws.amazon.com/msk/latest/developerguide/limits.html, "Maximum TCP connection rate per broker
+(IAM)"
+"""
 
 
 AIRFLOW_RUN_HERE = "3.0.6"
@@ -106,6 +114,13 @@ def problems(settings: Settings) -> list[str]:
             "a private web server answers only calls through an interface endpoint of its VPC: add "
             f"{PRIVATE_WEB_SERVER} to network.interface_endpoints, or set orchestration.webserver_access = "
             '"PUBLIC_ONLY"'
+        )
+    small = settings.streaming.kind == "provisioned" and settings.streaming.broker_instance_type in SMALL
+    if {"spark", "streaming"} <= set(enabled) and small and settings.spark.stream_vcpu > STREAM_VCPU_OF_SMALL:
+        found.append(
+            f"{settings.streaming.broker_instance_type} takes 4 new connections a second from IAM clients, "
+            "and executors side by side ask for more: set spark.stream_vcpu = 2 or a larger "
+            "streaming.broker_instance_type, for instance kafka.m7g.large"
         )
     if settings.network.nat == "none":
         if {"spark", "streaming"} <= set(enabled):

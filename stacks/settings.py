@@ -258,8 +258,8 @@ class Spark(Section):
     """Nodes that managed scaling may reach, the primary not counted."""
     idle_minutes: int = Field(default=60, ge=1, le=10080)
     """Idle time after which the cluster terminates itself; a run's cluster waits for Glue's job beside it."""
-    stream_vcpu: int = Field(default=4, ge=2, le=64)
-    """Most vCPUs that the streaming job on EMR Serverless uses, with 4 GB each; it bills while it runs."""
+    stream_vcpu: int = Field(default=2, ge=2, le=64)
+    """Most vCPUs of the streaming job on EMR Serverless, one the driver's; 2 with kafka.t3.small brokers."""
 
     @model_validator(mode="after")
     def _scaling_range(self) -> Spark:
@@ -276,7 +276,7 @@ class Streaming(Section):
     kafka_version: Literal["3.8.x", "3.9.x", "4.0.x.kraft"] = "3.8.x"
     """MSK recommends 3.8.x; the setting counts for provisioned clusters."""
     broker_instance_type: str = Field(default="kafka.t3.small", pattern=r"^kafka\.[a-z0-9]+\.[a-z0-9]+$")
-    """Size of a broker."""
+    """Size of a broker; kafka.t3.small takes 4 new connections a second from IAM clients, others 100."""
     availability_zones: int = Field(default=2, ge=2, le=3)
     """Zones that brokers stand in, and replicas of a topic."""
     brokers_per_zone: int = Field(default=1, ge=1, le=10)

@@ -12,6 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 IAM, TLS = "iam", "tls"
+RECONNECT = {"reconnect.backoff.ms": "1000", "reconnect.backoff.max.ms": "10000"}
+"""How long a client waits before it connects to a broker again, in milliseconds, the second the most.
+
+A small broker takes four connections a second from IAM clients and refuses more; MSK advises a second.
+https://docs.aws.amazon.com/msk/latest/developerguide/limits.html
+"""
 OFFERS = {IAM: "BootstrapBrokerStringSaslIam", TLS: "BootstrapBrokerStringTls"}
 """Ways in, the preferred one first, by what GetBootstrapBrokers calls their addresses."""
 
@@ -54,6 +60,7 @@ class Brokers:
             return {**settings, "security.protocol": "SSL"}
         return {
             **settings,
+            **RECONNECT,
             "security.protocol": "SASL_SSL",
             "sasl.mechanisms": "OAUTHBEARER",
             "oauth_cb": self._token,
@@ -66,6 +73,7 @@ class Brokers:
             return {**options, "kafka.security.protocol": "SSL"}
         return {
             **options,
+            **{f"kafka.{name}": value for name, value in RECONNECT.items()},
             "kafka.security.protocol": "SASL_SSL",
             "kafka.sasl.mechanism": "OAUTHBEARER",
             "kafka.sasl.jaas.config": (

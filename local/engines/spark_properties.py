@@ -64,7 +64,7 @@ logger.metrics.level = error
 def properties(asked: Mapping[str, str], folder: Path) -> dict[str, str]:
     """All properties of one run in `folder`, from those that the cluster and the job ask for."""
     imposed = {
-        "spark.master": f"local[{CORES}]",
+        "spark.master": master(asked),
         "spark.submit.deployMode": "client",
         "spark.driver.host": HOST,
         "spark.driver.bindAddress": HOST,
@@ -92,6 +92,18 @@ def properties(asked: Mapping[str, str], folder: Path) -> dict[str, str]:
         events["spark.hadoop.fs.s3a.directory.marker.retention"] = "authoritative"
         events["spark.hadoop.fs.s3a.authoritative.path"] = asked["spark.eventLog.dir"]
     return {**DEFAULTS, **events, **kept, **imposed}
+
+
+def master(asked: Mapping[str, str]) -> str:
+    """local[n], or local[n,f]: as many cores as the executors that were asked for have, up to this machine's,
+    and as many failures of a task as a cluster would take, where a job asks for a number.
+    """
+    cores = CORES
+    if asked.get("spark.dynamicAllocation.enabled") == "false" and "spark.executor.instances" in asked:
+        executors = int(asked["spark.executor.instances"]) * int(asked.get("spark.executor.cores", "1"))
+        cores = min(CORES, max(1, executors))
+    failures = asked.get("spark.task.maxFailures")
+    return f"local[{cores}]" if failures is None else f"local[{cores},{int(failures)}]"
 
 
 def driver_memory(asked: Mapping[str, str]) -> int:

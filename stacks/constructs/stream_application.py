@@ -36,7 +36,11 @@ PACKAGES = (
     "org.apache.spark:spark-avro_2.12:3.5.7",
     "software.amazon.msk:aws-msk-iam-auth:2.3.2",
 )
-"""What Spark needs to read Kafka with IAM; it fetches them from Maven Central when the job starts."""
+"""What Spark needs to read Kafka with IAM; it fetches them from Maven Central when the job starts.
+
+The connectors are one patch release ahead of EMR's Spark 3.5.6: the registry of this project's builds has no
+3.5.6 of them, and what is deployed is what the tests run, beside pyspark 3.5.6.
+"""
 LIBRARIES = "libraries"
 """Folder in which the driver finds the Python packages that the job takes along."""
 
@@ -180,6 +184,8 @@ class StreamApplication(Construct):
             "spark.executor.instances": str(settings.spark.stream_vcpu - 1),
             "spark.executor.cores": "1",
             "spark.executor.memory": "2g",
+            # A small broker may refuse a connection, which fails the task that asks for it and not the job.
+            "spark.task.maxFailures": "16",
             "spark.driver.cores": "1",
             "spark.driver.memory": "2g",
             # Only the driver calls AWS from Python. It starts where archives are unpacked.

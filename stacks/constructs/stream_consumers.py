@@ -52,6 +52,7 @@ class StreamConsumers(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings, self._security, self._streaming = settings, security, streaming
+        self._sources: list[lambda_.CfnEventSourceMapping] = []
         streaming.let_pollers_in()
         self.dead_letters = DeadLetterQueue(
             self,
@@ -67,6 +68,8 @@ class StreamConsumers(Construct):
         self.flight_board = self._flight_board(network, database)
         self.told = self._told()
         self.notify_alerts = self._notify_alerts()
+        # A small broker takes few new connections a second: the pollers start one after the other.
+        self._sources[1].add_dependency(self._sources[0])
 
     def _flight_board(self, network: NetworkStack, database: DatabaseStack) -> PlatformFunction:
         group = ec2.SecurityGroup(
@@ -211,3 +214,4 @@ class StreamConsumers(Construct):
         )
         # Lambda tries the function's rights when the mapping is made.
         mapping.node.add_dependency(function.role)
+        self._sources.append(mapping)

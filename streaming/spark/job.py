@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from typing import Any, Optional
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as f
 from pyspark.sql.streaming.query import StreamingQuery
 
@@ -25,6 +25,12 @@ from streaming.spark.parsing import ACCEPTED, DEAD_LETTER, TICKED, events
 from streaming.spark.windows import airport_windows, alerts, watermarked
 
 POLL_SECONDS = 0.2
+CONNECTIONS = {"fetchOffset.numRetries": "10", "fetchOffset.retryIntervalMs": "1000"}
+"""What becomes of a connection that a broker refuses to the driver: it is asked for again, a second later.
+
+The executors' consumers are kept by group and partition: with one group, both queries read by the same ones.
+Nobody joins the group: Spark assigns partitions and commits nothing.
+"""
 Write = Callable[[DataFrame, int], None]
 
 
@@ -62,7 +68,11 @@ class StreamJob:
         """
         spark.conf.set("spark.sql.session.timeZone", "UTC")
         started = time.monotonic()
-        archive, windows = self._archive(spark), self._windows(spark)
+        windows = self._windows(spark)
+        # One query after the other: a small broker takes few new connections a second.
+        while windows.isActive and windows.lastProgress is None:
+            time.sleep(POLL_SECONDS)
+        archive = self._archive(spark)
         dropped: dict[int, int] = {}
         while archive.isActive or windows.isActive:
             for query in (archive, windows):
@@ -90,40 +100,44 @@ class StreamJob:
         return found
 
     def _archive(self, spark: SparkSession) -> StreamingQuery:
-        read = events(self._read(spark, range(self.partitions)), self.schemas)
+        read = events(self._read(spark), self.schemas)
         kept = read.where(f.col("outcome") != TICKED)
         return self._start(kept, "archive", self._keep, self.archive_seconds)
 
     def _windows(self, spark: SparkSession) -> StreamingQuery:
+        accepted = (
+            events(self._read(spark), self.schemas)
+            .where(f.col("outcome").isin(ACCEPTED, TICKED))
+            .select("partition", "event_id", "event_type", "event_time", "airport", "delay_minutes")
+            # What is behind an exchange is read once for all of its uses.
+            .repartition("partition")
+        )
         # A watermark of its own for each partition: Spark goes by the one that is furthest behind.
         parts = [
-            watermarked(
-                events(self._read(spark, [partition]), self.schemas)
-                .where(f.col("outcome").isin(ACCEPTED, TICKED))
-                .select("event_id", "event_type", "event_time", "airport", "delay_minutes")
-            )
+            watermarked(accepted.where(_is(partition)).drop("partition"))
             for partition in range(self.partitions)
         ]
         counted = airport_windows(reduce(DataFrame.union, parts))
         return self._start(counted, "windows", self._publish, self.trigger_seconds)
 
-    def _read(self, spark: SparkSession, partitions: Iterable[int]) -> DataFrame:
-        wanted = list(partitions)
+    def _read(self, spark: SparkSession) -> DataFrame:
+        """The topic, by one source: each has connections of its own."""
         reader = (
             spark.readStream.format("kafka")
             .options(**self.kafka)
-            .option("assign", json.dumps({self.topic: wanted}))
+            .option("assign", json.dumps({self.topic: list(range(self.partitions))}))
+            .options(**CONNECTIONS)
+            .option("kafka.group.id", f"spark-{self.topic}-{self.run_key}")
             .option("includeHeaders", "true")
             .option("failOnDataLoss", "true")
         )
         if self.starting_offsets is None:
             reader = reader.option("startingOffsets", "earliest")
         else:
-            first = {str(partition): self.starting_offsets[str(partition)] for partition in wanted}
+            first = {str(each): self.starting_offsets[str(each)] for each in range(self.partitions)}
             reader = reader.option("startingOffsets", json.dumps({self.topic: first}))
         if self.records_per_batch is not None:
-            share = max(1, self.records_per_batch * len(wanted) // self.partitions)
-            reader = reader.option("maxOffsetsPerTrigger", str(share))
+            reader = reader.option("maxOffsetsPerTrigger", str(self.records_per_batch))
         return reader.load()
 
     def _start(self, frame: DataFrame, name: str, write: Write, seconds: float) -> StreamingQuery:
@@ -166,8 +180,12 @@ class StreamJob:
         )
 
     def _send(self, rows: DataFrame, topic: str) -> None:
+        """Send a batch's rows from one task; without rows no producer connects."""
+        if rows.isEmpty():
+            return
         (
-            rows.write.format("kafka")
+            rows.coalesce(1)
+            .write.format("kafka")
             .options(**self.kafka)
             .option("topic", topic)
             .option("kafka.acks", "all")
@@ -200,6 +218,14 @@ def _computed(write: Write) -> Write:
             rows.unpersist()
 
     return once
+
+
+def _is(partition: int) -> Column:
+    """Whether a record is of a partition, in words that Spark leaves behind the exchange: they draw a number.
+
+    It would move the bare condition to where the topic is read, and read it once for each partition.
+    """
+    return (f.col("partition") == partition) | (f.rand() < 0)
 
 
 def _header(name: str, value: Any) -> Any:

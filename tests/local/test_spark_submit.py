@@ -9,6 +9,7 @@ import pytest
 from local.engines.spark import Outcome
 from local.engines.spark_failure import failure_message
 from local.engines.spark_properties import DRIVER_MEMORY_MIB, driver_memory, properties
+from local.engines.spark_properties import master as spark_master
 from local.engines.spark_submit import SubmitError, parse, read_properties
 from local.services.glue_script import JobError, configured
 
@@ -68,6 +69,20 @@ def test_the_jobs_properties_hold_but_for_what_the_machine_imposes(tmp_path: Pat
     assert given["spark.sql.shuffle.partitions"] == "9"
     assert "spark.yarn.queue" not in given
     assert given["spark.eventLog.enabled"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("asked", "master"),
+    [
+        ({}, "local[2]"),
+        ({"spark.dynamicAllocation.enabled": "false", "spark.executor.instances": "1"}, "local[1]"),
+        ({"spark.dynamicAllocation.enabled": "false", "spark.executor.instances": "8"}, "local[2]"),
+        ({"spark.executor.instances": "1"}, "local[2]"),
+        ({"spark.task.maxFailures": "16"}, "local[2,16]"),
+    ],
+)
+def test_a_job_has_the_cores_and_the_patience_that_it_asks_for(asked: dict[str, str], master: str) -> None:
+    assert spark_master(asked) == master
 
 
 @pytest.mark.parametrize(

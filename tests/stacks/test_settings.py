@@ -82,6 +82,7 @@ def test_variables_of_the_local_runtime_are_not_settings() -> None:
             "set spark.idle_minutes to at least catalog.job_timeout_minutes",
         ),
         ("REFSTACK_STREAMING__AVAILABILITY_ZONES", "1", "greater than or equal to 2"),
+        ("REFSTACK_SPARK__STREAM_VCPU", "3", "kafka.t3.small takes 4 new connections a second"),
         ("REFSTACK_ORCHESTRATION__MAX_WORKERS", "2", "max_workers must be 1 with mw1.micro"),
         ("REFSTACK_ORCHESTRATION__MIN_WORKERS", "2", "max_workers must not be below min_workers"),
     ],
@@ -93,6 +94,15 @@ def test_a_wrong_value_is_one_sentence(variable: str, value: str, sentence: str)
     assert sentence in str(caught.value)
     assert str(caught.value).startswith("Wrong settings: ")
     assert "\n" not in str(caught.value)
+
+
+def test_larger_brokers_take_executors_side_by_side() -> None:
+    variables = {
+        "REFSTACK_SPARK__STREAM_VCPU": "8",
+        "REFSTACK_STREAMING__BROKER_INSTANCE_TYPE": "kafka.m7g.large",
+    }
+
+    assert load("dev", variables).spark.stream_vcpu == 8
 
 
 def test_the_environment_name_is_not_overridden() -> None:
@@ -155,18 +165,6 @@ def test_without_nat_a_stack_names_the_endpoints_that_it_lacks(stack: str) -> No
     assert f'the {stack} stack cannot work with network.nat = "none" unless' in str(caught.value)
     missing = [endpoint for endpoint in ENDPOINTS_WITHOUT_NAT[stack] if endpoint != "kms"]
     assert ", ".join(missing) in str(caught.value)
-
-
-def test_the_stacks_that_need_no_way_out_work_without_nat() -> None:
-    """What the README's chapter on costs says of it."""
-    off = {f"REFSTACK_STACKS__{stack.upper()}": "false" for stack in ENDPOINTS_WITHOUT_NAT}
-    without_nat = {"REFSTACK_NETWORK__NAT": "none"}
-
-    assert load("dev", {**off, **without_nat}).network.nat == "none"
-    with_database = {**off, **without_nat, "REFSTACK_STACKS__DATABASE": "true"}
-    with pytest.raises(SettingsError, match=r"unless network\.interface_endpoints has secretsmanager\.$"):
-        load("dev", with_database)
-    assert load("dev", {**with_database, "REFSTACK_NETWORK__INTERFACE_ENDPOINTS": "secretsmanager"})
 
 
 def test_without_nat_the_streaming_job_gets_no_connector() -> None:

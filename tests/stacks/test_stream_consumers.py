@@ -53,6 +53,11 @@ def test_a_mapping_is_made_once_its_function_may_read(name: str) -> None:
     assert any(f"Consumers{name}RoleDefaultPolicy" in each for each in mapping(name)["DependsOn"])
 
 
+def test_the_pollers_start_one_after_the_other() -> None:
+    """A small broker takes four new connections a second."""
+    assert any("ConsumersFlightBoardSource" in each for each in mapping("NotifyAlerts")["DependsOn"])
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_function_reads_its_own_topic_in_its_own_group_and_writes_none(name: str) -> None:
     allowed = permissions(synthesise(), "Ingestion", f"Consumers{name}Role")

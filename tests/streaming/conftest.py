@@ -70,6 +70,11 @@ PROPERTIES = {"auto.create.topics.enable": "false", "min.insync.replicas": "1"}
 
 @pytest.fixture(scope="session")
 def flights() -> list[dict[str, Any]]:
+    """See `day_of_flights`."""
+    return day_of_flights()
+
+
+def day_of_flights() -> list[dict[str, Any]]:
     """Six flights an hour of one day, late in the afternoon, some cancelled, one diverted."""
     found = []
     for hour in range(6, 22):

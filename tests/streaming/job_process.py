@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +27,7 @@ SETTINGS = {
     # Batches of a few hundred rows are done before their code is generated.
     "spark.sql.codegen.wholeStage": "false",
 }
+MORE_SETTINGS = "JOB_SETTINGS"
 ENDED = '{"ended": '
 
 
@@ -36,8 +37,8 @@ class JobProcess:
     Killed, it starts again for the next job. Spark's own start takes longer than a small job.
     """
 
-    def __init__(self, folder: Path, trust_store: Path) -> None:
-        self._folder, self._trust_store = folder, trust_store
+    def __init__(self, folder: Path, trust_store: Path, settings: Mapping[str, str] | None = None) -> None:
+        self._folder, self._trust_store, self._settings = folder, trust_store, dict(settings or {})
         self._process: subprocess.Popen[bytes] | None = None
         self._log = folder / "none.log"
         self._ended = 0
@@ -105,6 +106,7 @@ class JobProcess:
                     "JAVA_HOME": str(tools().java_home),
                     "PYSPARK_PYTHON": sys.executable,
                     "PYSPARK_SUBMIT_ARGS": submit,
+                    MORE_SETTINGS: json.dumps(self._settings),
                 },
                 stdin=subprocess.PIPE,
                 stdout=output,
@@ -119,7 +121,7 @@ def main() -> None:
     from emr_steps.stream_flight_events import SETTINGS as OF_THE_JOB
 
     builder = SparkSession.builder.appName("test")
-    for key, value in {**SETTINGS, **OF_THE_JOB}.items():
+    for key, value in {**SETTINGS, **OF_THE_JOB, **json.loads(os.environ[MORE_SETTINGS])}.items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
     for line in sys.stdin:

@@ -99,12 +99,12 @@ def test_partitions_a_day_apart_lose_no_event_that_is_in_time(
     streams: Streams, job: StreamJob, spark: JobProcess
 ) -> None:
     """Given a backlog of two days, a partition each, with records as late and as early as they may be, when
-    all is read in small batches, Spark drops none of them.
+    all is read in small batches, of which the last ones are of one partition alone, Spark drops none.
     """
-    days = [datetime(2013, 7, day, 12, tzinfo=UTC) for day in (9, 10)]
-    planned = [(number, each) for number, day in enumerate(days) for each in _in_time(day)]
+    days = [(datetime(2013, 7, day, 12, tzinfo=UTC), pairs) for day, pairs in ((9, 60), (10, 15))]
+    planned = [(number, each) for number, (day, pairs) in enumerate(days) for each in _in_time(day, pairs)]
     # Time passes on both until every window is closed.
-    ends = days[-1] + timedelta(hours=3) + WATERMARK_DELAY
+    ends = days[-1][0] + timedelta(hours=3) + WATERMARK_DELAY
     ticks = [_published(ends + timedelta(hours=hour), TICK, TICK) for hour in range(3)]
     planned += [(number, each) for number in (0, 1) for each in ticks]
     sent = Sent()
@@ -122,9 +122,9 @@ def test_partitions_a_day_apart_lose_no_event_that_is_in_time(
     assert account(job, sent)["windows"] == sent.produced
 
 
-def _in_time(start: datetime) -> Iterator[Published]:
-    """Events of two hours in pairs: one AHEAD of its publication, one DISORDER behind it and just in time."""
-    for number in range(60):
+def _in_time(start: datetime, pairs: int) -> Iterator[Published]:
+    """Pairs of events: one AHEAD of its publication, one DISORDER behind that and just in time."""
+    for number in range(pairs):
         latest = start + timedelta(minutes=2 * number)
         yield _published(latest, f"{start:%d}-{number}-ahead", "departed", AHEAD)
         yield _published(latest - DISORDER, f"{start:%d}-{number}-behind", "departed", -ALLOWED_LATENESS)

@@ -101,6 +101,8 @@ def test_a_client_takes_iam_before_tls_and_nothing_else() -> None:
     assert Brokers.offered(both, "us-east-1") == Brokers(IAM, "a:9098", "us-east-1")
     assert Brokers.offered({"BootstrapBrokerStringTls": "a:9094"}, "us-east-1").way == TLS
     assert Brokers(IAM, "a", "r").client_settings()["security.protocol"] == "SASL_SSL"
+    assert Brokers(IAM, "a", "r").client_settings()["reconnect.backoff.ms"] == "1000"
+    assert Brokers(IAM, "a", "r").spark_options()["kafka.reconnect.backoff.ms"] == "1000"
     assert Brokers(TLS, "a", "r").spark_options()["kafka.security.protocol"] == "SSL"
     with pytest.raises(NoWayInError):
         Brokers.offered({"BootstrapBrokerString": "a:9092"}, "us-east-1")

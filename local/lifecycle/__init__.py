@@ -1,1 +1,0 @@
-"""The life of a deployed environment: failed creations, switches, what is in the way, and its end."""
