@@ -52,6 +52,11 @@ NOT_COVERED: tuple[str, ...] = (
     "Lambda's Kafka sources: one poller a mapping, which polls and invokes in turn; no filters, no decoding "
     "by a schema registry, no limit of a record's age, neither SCRAM, mutual TLS nor plaintext. What needs "
     "provisioned pollers on AWS needs them here. Pollers and functions in a VPC make no network interface.",
+    "Snapshots of RDS and Redshift Serverless are recorded and listed, and have their names once; nothing "
+    "can be restored from one.",
+    "What AWS does after a deletion that it has reported happens only where a test asks for it: access "
+    "logs that arrive late, a log group that RDS or Redshift makes anew, network interfaces that hold their "
+    "subnets and security groups (local/faults.py). Only an interface holds a subnet or a group.",
     "Quotas, prices, throttling and the time that AWS takes to create things.",
     f"Regions and accounts: one of each ({layout.REGION}, {layout.ACCOUNT}).",
 )
@@ -60,7 +65,10 @@ SERVICES: tuple[tuple[str, str, str], ...] = (
     (
         "CloudFormation",
         "emulated",
-        "change sets, exports, rollbacks; an unknown type fails",
+        "change sets, also of outputs alone; rollbacks, continued ones too; an unknown type fails. A name "
+        "that another stack, a hand or a retained resource has is refused; an export in use can be neither "
+        "changed nor deleted; termination and deletion protection, `Retain` and `RetainExceptOnCreate` hold "
+        "as on AWS; a bucket with objects, versions or delete markers is not deleted",
     ),
     ("S3", "real objects", "versions, encryption and lifecycle settings, events to EventBridge; in memory"),
     ("IAM, STS", "evaluated", "every call is held against the caller's policies; sessions of real roles"),
@@ -82,7 +90,12 @@ SERVICES: tuple[tuple[str, str, str], ...] = (
         "the log's last words, where EMR may find none; clusters are described, no machine boots",
     ),
     ("EMR Serverless", "real engine", "job runs are Apache Spark programs, retried as their policy says"),
-    ("RDS", "real engine", "an instance is a PostgreSQL server of its own"),
+    (
+        "RDS",
+        "real engine",
+        "an instance is a PostgreSQL server of its own, of one version whatever is asked for: a new major "
+        "version must be allowed and needs its parameter group, and converts nothing",
+    ),
     (
         "Redshift Serverless",
         "real engine, other dialect",

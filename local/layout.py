@@ -52,6 +52,15 @@ def gateway_port() -> int:
     return int(os.environ.get("REFSTACK_PORT", "4566"))
 
 
+def engines_deferred() -> bool:
+    """Whether RDS, Redshift and MWAA start an engine with its first connection: REFSTACK_ENGINES=deferred.
+
+    For deployments of which nobody may ever use the data plane. MSK starts its brokers all the same: its
+    topics are made in them.
+    """
+    return os.environ.get("REFSTACK_ENGINES") == "deferred"
+
+
 def gateway_url() -> str:
     """Endpoint of every AWS service of the embedded AWS."""
     return f"http://{HOST}:{gateway_port()}"

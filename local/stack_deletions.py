@@ -13,6 +13,7 @@ from typing import Any
 
 from ministack.services import cloudformation, dynamodb, s3
 from ministack.services.cloudformation import handlers, stacks
+from ministack.services.cloudformation.helpers import _error, _extract_string_members, _p
 
 from local import late_effects
 from local.services import ec2_interfaces
@@ -33,6 +34,12 @@ class Operation:
     """Logical ids of what could not be deleted."""
     kept: dict[str, Any] = field(default_factory=dict)
     """Resources out of ministack's reach, because others that stay depend on them."""
+    gone: dict[str, Any] = field(default_factory=dict)
+    """What the stack lists of resources that it no longer has."""
+
+    def leave(self, before: dict[str, Any], logical_id: str, status: str) -> None:
+        """Let the stack list a resource that it no longer has."""
+        self.gone[logical_id] = {**before[logical_id], "ResourceStatus": status}
 
     def needed(self) -> set[str]:
         """Logical ids of what those that could not be deleted depend on."""
@@ -55,6 +62,7 @@ def install() -> None:
     _each_resource()
     _whole_stacks()
     _rollbacks()
+    _lists()
 
 
 def _each_resource() -> None:
@@ -75,6 +83,8 @@ def _each_resource() -> None:
             if running is not None:
                 running.fail(logical_id)
             raise
+        if running is not None and logical_id in running.resources:
+            running.leave(running.resources, logical_id, "DELETE_COMPLETE")
         late_effects.after_deletion(kind, physical_id, props)
 
     def with_buckets(kind: str) -> bool:
@@ -123,13 +133,16 @@ def _whole_stacks() -> None:
             await delete(stack_name, stack_id, retain_resources, force)
             return
         definitions = (stack.get("_template") or {}).get("Resources", {})
-        running = Operation(definitions, stack["_resources"], rollback=False)
+        before, gone = dict(stack["_resources"]), stack.setdefault("_gone", {})
+        running = Operation(definitions, stack["_resources"], rollback=False, gone=gone)
         token = _operation.set(running)
         try:
             await delete(stack_name, stack_id, retain_resources, force)
         finally:
             _operation.reset(token)
             stack["_resources"].update(running.kept)
+            for logical_id in before.keys() - stack["_resources"].keys() - running.gone.keys():
+                running.leave(before, logical_id, "DELETE_SKIPPED")
 
     stacks._delete_stack_async = deleted
     handlers._delete_stack_async = deleted
@@ -148,7 +161,8 @@ def _rollbacks() -> None:
     ) -> None:
         template = operation.get("template") or {}
         before = dict(stack.get("_resources", {}))
-        running = Operation(template.get("Resources", {}), {}, rollback=True)
+        gone = {} if operation.get("previous_stack") else stack.setdefault("_gone", {})
+        running = Operation(template.get("Resources", {}), dict(before), rollback=True, gone=gone)
         token = _operation.set(running)
         try:
             await roll_back(stack_name, stack_id, stack, operation, reason_override)
@@ -161,6 +175,47 @@ def _rollbacks() -> None:
         stack["_template"], stack["_resolved_params"] = template, operation.get("param_values") or {}
         for logical_id in running.failed & set(before):
             stack["_resources"][logical_id] = {**before[logical_id], "ResourceStatus": "DELETE_FAILED"}
+        for logical_id in before.keys() - stack["_resources"].keys() - running.gone.keys():
+            running.leave(before, logical_id, "DELETE_SKIPPED")
 
     stacks._roll_back_operation = rolled_back
     handlers._roll_back_operation = rolled_back
+
+
+def _lists() -> None:
+    """A stack goes on to list what it no longer has, and retains nothing of that.
+
+    Seen on AWS: https://github.com/mbailey/bash-my-aws/pull/312 and
+    https://github.com/rebuy-de/aws-nuke/issues/270
+    """
+    table = handlers._ACTION_HANDLERS
+
+    def completed(answer: Any) -> Any:
+        def answered(params: dict[str, Any]) -> Any:
+            stack = handlers._resolve_stack(_p(params, "StackName"))
+            if stack is None or "_gone" not in stack:
+                return answer(params)
+            has = stack["_resources"]
+            stack["_resources"] = {**stack["_gone"], **has}
+            try:
+                return answer(params)
+            finally:
+                stack["_resources"] = has
+
+        return answered
+
+    for action in ("ListStackResources", "DescribeStackResources", "DescribeStackResource"):
+        table[action] = completed(table[action])
+    delete = table["DeleteStack"]
+
+    def deleted(params: dict[str, Any]) -> Any:
+        stack = handlers._resolve_stack(_p(params, "StackName")) or {}
+        if stack.get("_gone", {}).keys() & set(_extract_string_members(params, "RetainResources")):
+            return _error(
+                "ValidationError",
+                "The specified resources to retain must be in a valid state. Do not specify resources that "
+                "are in the DELETE_COMPLETE state.",
+            )
+        return delete(params)
+
+    table["DeleteStack"] = deleted

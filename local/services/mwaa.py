@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from local.engines.airflow import Airflow
-from local.services import mwaa_access, mwaa_validation
+from local.services import mwaa_access, mwaa_airflows, mwaa_validation
 from local.services.mwaa_environment import airflow_configuration, arn, defaults, logging_configuration
 from local.services.service import Request, Service
 
@@ -21,7 +21,6 @@ AIRFLOW_ROLES = ("Admin", "Op", "User", "Viewer", "Public")
 """Airflow's roles: IAM says which of them a caller may have. Airflow itself has one user here, an Admin."""
 
 _environments: dict[str, dict[str, Any]] = service.state("environments")
-_running: dict[str, Airflow] = {}
 _lock = threading.RLock()
 
 
@@ -70,9 +69,9 @@ def get_environment(request: Request) -> dict[str, Any]:
     """Describe an environment as it was asked for, with its state and where its web server answers."""
     with _lock:
         environment = dict(_find(request.params["Name"]))
-        airflow = _running.get(environment["Name"])
-    if environment["Status"] in ("AVAILABLE", "UPDATING", "UPDATE_FAILED") and airflow is not None:
-        environment["WebserverUrl"] = _hostname(airflow)
+    host = mwaa_airflows.web_server(environment["Name"])
+    if environment["Status"] in ("AVAILABLE", "UPDATING", "UPDATE_FAILED") and host is not None:
+        environment["WebserverUrl"] = host
     environment.pop("Problem", None)
     return {"Environment": environment}
 
@@ -172,7 +171,7 @@ def create_web_login_token(request: Request) -> dict[str, Any]:
     airflow = _available(request.params["Name"])
     return {
         "WebToken": airflow.api.token(),
-        "WebServerHostname": _hostname(airflow),
+        "WebServerHostname": mwaa_airflows.web_server(request.params["Name"]),
         "IamIdentity": request.caller,
         "AirflowIdentity": airflow.api.user,
     }
@@ -182,7 +181,8 @@ def create_web_login_token(request: Request) -> dict[str, Any]:
 def create_cli_token(request: Request) -> dict[str, Any]:
     """A bearer token of the environment's Airflow. Its REST API takes it; there is no /aws_mwaa/cli here."""
     airflow = _available(request.params["Name"])
-    return {"CliToken": airflow.api.token(), "WebServerHostname": _hostname(airflow)}
+    host = mwaa_airflows.web_server(request.params["Name"])
+    return {"CliToken": airflow.api.token(), "WebServerHostname": host}
 
 
 @service.operation("InvokeRestApi")
@@ -224,34 +224,24 @@ def problem(name: str) -> str | None:
 
 def stop_environments() -> None:
     """End the Airflow of every environment; what it stored stays, and a restored state starts it again."""
-    with _lock:
-        running = list(_running.values())
-    for airflow in running:
-        airflow.stop()
+    mwaa_airflows.stop_all()
 
 
 def _start(name: str) -> None:
-    airflow = Airflow(airflow_configuration(_environments[name]))
-    airflow.start()
+    mwaa_airflows.start(name, lambda: airflow_configuration(_environments[name]))
     with _lock:
-        _running[name] = airflow
         _environments[name]["Status"] = "AVAILABLE"
 
 
 def _restart(name: str) -> None:
-    with _lock:
-        old = _running.pop(name, None)
-    if old is not None:
-        old.stop()
+    mwaa_airflows.stop(name)
     _start(name)
     with _lock:
         _environments[name]["LastUpdate"]["Status"] = "SUCCESS"
 
 
 def _remove(name: str) -> None:
-    with _lock:
-        airflow = _running.pop(name, None) or Airflow(airflow_configuration(_environments[name]))
-    airflow.remove()
+    mwaa_airflows.remove(name, lambda: airflow_configuration(_environments[name]))
     with _lock:
         del _environments[name]
 
@@ -291,7 +281,7 @@ def _check(wanted: dict[str, Any]) -> None:
 def _available(name: str) -> Airflow:
     with _lock:
         environment = _find(name)
-        airflow = _running.get(name)
+    airflow = mwaa_airflows.find(name)
     if airflow is None:
         raise service.error("ValidationException", f"Environment {name} is {environment['Status']}")
     return airflow
@@ -305,7 +295,3 @@ def _find(name: str) -> dict[str, Any]:
 
 def _find_by_arn(request: Request) -> dict[str, Any]:
     return _find(str(request.params["ResourceArn"]).rpartition("/")[2])
-
-
-def _hostname(airflow: Airflow) -> str:
-    return airflow.api.url.partition("://")[2]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 import uuid
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,18 +12,15 @@ import botocore.exceptions
 
 from local.engines import postgres
 from local.layout import HOST
-from local.services import rds_offer, rds_snapshots, rds_versions
+from local.services import rds_offer, rds_servers, rds_snapshots, rds_versions
 from local.services.clients import client
-from local.services.rds_master_user import new_password, prepare
+from local.services.rds_master_user import new_password
 from local.services.service import Request, Service
 
 service = Service("rds", fallback=True, validation_error="InvalidParameterValue")
 instances: dict[str, dict[str, Any]] = service.state("instances")
-servers: dict[str, dict[str, Any]] = service.state("servers")
 _lock = threading.RLock()
 
-OWNER = "rdsadmin"
-"""The superuser that AWS keeps for itself on a real instance."""
 DEFAULT_PORT = 5432
 PAGE = 100
 SETTABLE = [
@@ -130,12 +126,14 @@ def create_db_instance(request: Request) -> dict[str, Any]:
             record["DBName"] = given["DBName"]
         _apply(record, given)
         password = given.get("MasterUserPassword") or new_password()
-        server = postgres.create(
-            _server_name(name), owner=OWNER, preferred_port=given.get("Port", DEFAULT_PORT)
+        port = rds_servers.create(
+            name,
+            given.get("Port", DEFAULT_PORT),
+            admin=admin,
+            password=password,
+            database=given.get("DBName"),
         )
-        prepare(server, admin, password, given.get("DBName"))
-        servers[name] = asdict(server)
-        record["Endpoint"] = {"Address": HOST, "Port": server.port, "HostedZoneId": "Z2R2ITUGPM61AM"}
+        record["Endpoint"] = {"Address": HOST, "Port": port, "HostedZoneId": "Z2R2ITUGPM61AM"}
         if managed:
             _manage(record, password, given.get("MasterUserSecretKmsKeyId"))
         instances[name] = record
@@ -189,8 +187,7 @@ def modify_db_instance(request: Request) -> dict[str, Any]:
         if given.get("RotateMasterUserPassword"):
             _rotate(record)
         if given.get("DBPortNumber", record["Endpoint"]["Port"]) != record["Endpoint"]["Port"]:
-            server = postgres.Server(**{**servers[name], "port": given["DBPortNumber"]})
-            _started(record, postgres.start(server))
+            record["Endpoint"]["Port"] = rds_servers.start(name, given["DBPortNumber"])
     return {"DBInstance": _shown(record)}
 
 
@@ -216,7 +213,7 @@ def delete_db_instance(request: Request) -> dict[str, Any]:
             )
         if final is not None:
             rds_snapshots.refuse_taken(final)
-        postgres.drop(_server_name(name))
+        rds_servers.drop(name)
         shown = {**_shown(record), "DBInstanceStatus": "deleting"}
         if final is not None:
             rds_snapshots.take(record, final, shown["TagList"] if record["CopyTagsToSnapshot"] else [])
@@ -225,7 +222,6 @@ def delete_db_instance(request: Request) -> dict[str, Any]:
         tags = [tag["Key"] for tag in shown["TagList"]]
         if tags:
             client("rds").remove_tags_from_resource(ResourceName=record["DBInstanceArn"], TagKeys=tags)
-        servers.pop(name, None)
         del instances[name]
     return {"DBInstance": shown}
 
@@ -235,7 +231,7 @@ def stop_db_instance(request: Request) -> dict[str, Any]:
     """Stop an instance's server and keep its data."""
     with _lock:
         record = _in_state(request, "available")
-        postgres.stop(_server_name(record["DBInstanceIdentifier"]))
+        rds_servers.stop(record["DBInstanceIdentifier"])
         record["DBInstanceStatus"] = "stopped"
     return {"DBInstance": _shown(record)}
 
@@ -245,7 +241,7 @@ def start_db_instance(request: Request) -> dict[str, Any]:
     """Start a stopped instance."""
     with _lock:
         record = _in_state(request, "stopped")
-        _started(record, postgres.start(postgres.Server(**servers[record["DBInstanceIdentifier"]])))
+        record["Endpoint"]["Port"] = rds_servers.start(record["DBInstanceIdentifier"])
         record["DBInstanceStatus"] = "available"
     return {"DBInstance": _shown(record)}
 
@@ -255,7 +251,7 @@ def reboot_db_instance(request: Request) -> dict[str, Any]:
     """Stop and start an instance."""
     with _lock:
         record = _in_state(request, "available")
-        _started(record, postgres.start(postgres.Server(**servers[record["DBInstanceIdentifier"]])))
+        record["Endpoint"]["Port"] = rds_servers.start(record["DBInstanceIdentifier"])
     return {"DBInstance": _shown(record)}
 
 
@@ -264,7 +260,7 @@ def restore() -> None:
     """Start the servers of an earlier gateway again."""
     for name, record in instances.items():
         if record["DBInstanceStatus"] == "available":
-            _started(record, postgres.start(postgres.Server(**servers[name])))
+            record["Endpoint"]["Port"] = rds_servers.restore(name, record["Endpoint"]["Port"])
 
 
 @service.resource(
@@ -332,18 +328,8 @@ def _shown(record: dict[str, Any]) -> dict[str, Any]:
     return {**record, "TagList": tags, "DbInstancePort": 0, "LatestRestorableTime": datetime.now(UTC)}
 
 
-def _started(record: dict[str, Any], server: postgres.Server) -> None:
-    servers[record["DBInstanceIdentifier"]] = asdict(server)
-    record["Endpoint"]["Port"] = server.port
-
-
-def _server_name(name: str) -> str:
-    return f"rds-{name}"
-
-
 def _set_password(record: dict[str, Any], password: str) -> None:
-    server = postgres.Server(**servers[record["DBInstanceIdentifier"]])
-    with server.connect() as connection:
+    with rds_servers.server_of(record["DBInstanceIdentifier"]).connect() as connection:
         postgres.create_user(connection, record["MasterUsername"], password)
 
 

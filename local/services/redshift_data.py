@@ -15,7 +15,8 @@ import psycopg
 from local.engines import redshift
 from local.services import redshift_data_metadata as metadata
 from local.services.redshift_data_sessions import SessionError, open_session, run
-from local.services.redshift_serverless import namespaces, server_of, workgroups
+from local.services.redshift_serverless import namespaces, workgroups
+from local.services.redshift_serverless_engines import server_of
 from local.services.service import Request, Service
 
 service = Service("redshift-data")

@@ -16,7 +16,8 @@ from psycopg.pq import ExecStatus
 from local.engines import redshift
 from local.engines.redshift_lexer import Token, UnsupportedError, quote, render, split, tokenize, words
 from local.services.clients import client
-from local.services.redshift_serverless import endpoint_port, server_of
+from local.services.redshift_serverless import endpoint_port
+from local.services.redshift_serverless_engines import server_of
 
 log = logging.getLogger("refstack.redshift_data")
 

@@ -7,12 +7,12 @@ import secrets
 import string
 import threading
 import uuid
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from local.engines import postgres, redshift
+from local.engines import redshift
 from local.layout import HOST
+from local.services import redshift_serverless_engines as engines
 from local.services import redshift_serverless_snapshots
 from local.services.clients import client
 from local.services.service import Request, Service
@@ -20,17 +20,11 @@ from local.services.service import Request, Service
 service = Service("redshift-serverless")
 namespaces: dict[str, dict[str, Any]] = service.state("namespaces")
 workgroups: dict[str, dict[str, Any]] = service.state("workgroups")
-servers: dict[str, dict[str, Any]] = service.state("servers")
 usage_limits: dict[str, dict[str, Any]] = service.state("usage_limits")
 tags: dict[str, dict[str, str]] = service.state("tags")
 lock = threading.RLock()
 
 PAGE = 100
-
-
-def server_of(namespace: str) -> postgres.Server:
-    """The server behind a namespace; KeyError when there is none."""
-    return postgres.Server(**servers[namespace])
 
 
 def endpoint_port(workgroup: str) -> int:
@@ -56,7 +50,7 @@ def create_namespace(request: Request) -> dict[str, Any]:
         password = given.get("adminUserPassword") or _password()
         database = given.get("dbName", "dev")
         roles = _roles(given)
-        servers[name] = asdict(redshift.create(name, database, admin, password))
+        engines.create(name, database=database, admin=admin, password=password)
         record = {
             "namespaceArn": arn_of(request, "namespace", identifier),
             "namespaceId": identifier,
@@ -95,7 +89,6 @@ def update_namespace(request: Request) -> dict[str, Any]:
     given = request.params
     with lock:
         record = known_namespace(given["namespaceName"])
-        server = server_of(record["namespaceName"])
         if given.get("manageAdminPassword") and "adminUserPassword" in given:
             raise service.error(
                 "ValidationException", "adminUserPassword and manageAdminPassword exclude each other."
@@ -107,10 +100,14 @@ def update_namespace(request: Request) -> dict[str, Any]:
             record["iamRoles"] = _roles({"iamRoles": record["iamRoles"], **given})
         if given.get("manageAdminPassword") and "adminPasswordSecretArn" not in record:
             password = _password()
-            redshift.set_admin(server, record["adminUsername"], password)
+            redshift.set_admin(engines.server_of(record["namespaceName"]), record["adminUsername"], password)
             _manage(record, password, given.get("adminPasswordSecretKmsKeyId"))
         elif "adminUserPassword" in given or "adminUsername" in given:
-            redshift.set_admin(server, record["adminUsername"], given.get("adminUserPassword") or _password())
+            redshift.set_admin(
+                engines.server_of(record["namespaceName"]),
+                record["adminUsername"],
+                given.get("adminUserPassword") or _password(),
+            )
         elif "adminPasswordSecretKmsKeyId" in given and "adminPasswordSecretArn" in record:
             client("secretsmanager").update_secret(
                 SecretId=record["adminPasswordSecretArn"], KmsKeyId=given["adminPasswordSecretKmsKeyId"]
@@ -142,11 +139,10 @@ def delete_namespace(request: Request) -> dict[str, Any]:
         if "finalSnapshotName" in given:
             final = (given["finalSnapshotName"], given.get("finalSnapshotRetentionPeriod", -1))
             redshift_serverless_snapshots.take(record, *final)
-        redshift.delete(record["namespaceName"])
+        engines.drop(record["namespaceName"])
         shown = {**_shown(record), "status": "DELETING"}
         if "adminPasswordSecretArn" in record:
             _forget_secret(record)
-        servers.pop(record["namespaceName"], None)
         tags.pop(record["namespaceArn"], None)
         del namespaces[record["namespaceName"]]
     return {"namespace": shown}
@@ -155,10 +151,9 @@ def delete_namespace(request: Request) -> dict[str, Any]:
 @service.on_restore
 def restore() -> None:
     """Start the servers and the endpoints of an earlier gateway again."""
-    for name, record in servers.items():
-        servers[name] = asdict(postgres.start(postgres.Server(**record)))
+    engines.restart_all()
     for record in workgroups.values():
-        redshift.close_endpoint(record["workgroupName"])
+        engines.close_endpoint(record["workgroupName"])
         open_endpoint(record)
 
 
@@ -217,7 +212,7 @@ def open_endpoint(record: dict[str, Any]) -> None:
     """Start a workgroup's endpoint, where it was before if that port is free, and record where."""
     known = record.get("endpoint", {}).get("port", record["port"])
     namespace = record["namespaceName"]
-    port = redshift.open_endpoint(server_of(namespace), namespace, record["workgroupName"], known)
+    port = engines.open_endpoint(namespace, record["workgroupName"], known)
     record["endpoint"] = {"address": HOST, "port": port, "vpcEndpoints": []}
 
 

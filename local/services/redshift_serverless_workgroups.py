@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from local.engines import redshift
+from local.services import redshift_serverless_engines as engines
 from local.services.redshift_serverless import (
     arn_of,
     known_namespace,
@@ -14,7 +15,6 @@ from local.services.redshift_serverless import (
     lock,
     open_endpoint,
     page,
-    server_of,
     service,
     tag_map,
     tags,
@@ -117,7 +117,7 @@ def update_workgroup(request: Request) -> dict[str, Any]:
         moved = given.get("port", record["port"]) != record["port"]
         _apply(record, given)
         if moved:
-            redshift.close_endpoint(record["workgroupName"])
+            engines.close_endpoint(record["workgroupName"])
             open_endpoint(record)
     return {"workgroup": record}
 
@@ -127,7 +127,7 @@ def delete_workgroup(request: Request) -> dict[str, Any]:
     """Delete a workgroup and close its endpoint."""
     with lock:
         record = known_workgroup(request.params["workgroupName"])
-        redshift.close_endpoint(record["workgroupName"])
+        engines.close_endpoint(record["workgroupName"])
         tags.pop(record["workgroupArn"], None)
         for key in [
             key for key, item in usage_limits.items() if item["resourceArn"] == record["workgroupArn"]
@@ -148,7 +148,7 @@ def get_credentials(request: Request) -> dict[str, Any]:
     now = datetime.now(UTC)
     return {
         "dbUser": user,
-        "dbPassword": redshift.temporary_password(server_of(record["namespaceName"]), user, seconds),
+        "dbPassword": redshift.temporary_password(engines.server_of(record["namespaceName"]), user, seconds),
         "expiration": now + timedelta(seconds=seconds),
         "nextRefreshTime": now + timedelta(seconds=seconds),
     }

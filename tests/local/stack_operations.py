@@ -78,7 +78,12 @@ class Stack:
     def resources(self) -> dict[str, str]:
         """Physical id of each resource that it has, by logical id."""
         found = self.api.describe_stack_resources(StackName=self.name)["StackResources"]
-        return {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in found}
+        gone = ("DELETE_COMPLETE", "DELETE_SKIPPED")
+        return {
+            one["LogicalResourceId"]: one["PhysicalResourceId"]
+            for one in found
+            if one["ResourceStatus"] not in gone
+        }
 
     def _described(self, name: str) -> dict[str, Any]:
         [found] = self.api.describe_stacks(StackName=name)["Stacks"]

@@ -41,6 +41,14 @@ def test_a_bucket_with_objects_stays_and_the_deletion_is_continued(gateway: Gate
     assert "Error Code: BucketNotEmpty" in said
     assert set(stack.resources()) == {"Full"}
     assert gateway.client("s3").list_objects_v2(Bucket=name)["KeyCount"] == 1
+    listed = stack.api.list_stack_resources(StackName="full")["StackResourceSummaries"]
+    assert {one["LogicalResourceId"]: one["ResourceStatus"] for one in listed} == {
+        "Full": "DELETE_FAILED",
+        "Empty": "DELETE_COMPLETE",
+        "Queue": "DELETE_COMPLETE",
+    }
+    with pytest.raises(ClientError, match="Do not specify resources that are in the DELETE_COMPLETE state"):
+        stack.delete(RetainResources=["Full", "Queue"])
     emptied(gateway, name)
     assert stack.delete() == "DELETE_COMPLETE"
     with pytest.raises(ClientError, match=r"404|NoSuchBucket"):
