@@ -70,12 +70,18 @@ SERVICES: tuple[tuple[str, str, str], ...] = (
         "changed nor deleted; termination and deletion protection, `Retain` and `RetainExceptOnCreate` hold "
         "as on AWS; a bucket with objects, versions or delete markers is not deleted",
     ),
-    ("S3", "real objects", "versions, encryption and lifecycle settings, events to EventBridge; in memory"),
+    (
+        "S3",
+        "real objects",
+        "versions, encryption and lifecycle settings, uploads in parts by S3's rules, events to EventBridge; "
+        "in memory, and no lifecycle rule is carried out",
+    ),
     ("IAM, STS", "evaluated", "every call is held against the caller's policies; sessions of real roles"),
     (
         "Lambda",
         "real code",
-        "the deployed bundle in a local Python process, as its execution role; event source mappings of MSK "
+        "the deployed bundle in a local Python process, as its execution role; an exception is answered with "
+        "its class and trace; event source mappings of MSK "
         "are members of their consumer group on the real brokers",
     ),
     (

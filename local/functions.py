@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import json
 import logging
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -41,6 +42,7 @@ def install() -> None:
     lambda_svc.invoke_async_with_retry = invoke_later
     eventbridge._dispatch_to_lambda = _from_event_bridge
     _log_under_the_answered_request()
+    _name_the_class_of_errors()
 
 
 def _log_under_the_answered_request() -> None:
@@ -55,6 +57,36 @@ def _log_under_the_answered_request() -> None:
         return result
 
     lambda_svc._execute_function_dispatch = with_the_callers_id
+
+
+def _name_the_class_of_errors() -> None:
+    """Answer a handler's exception as Lambda's runtime of Python does: its class, request id and trace.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html. ministack calls each of them
+    Runtime.HandlerError, and has the trace at the end of its log.
+    """
+    execute = lambda_svc._execute_function_warm
+
+    def with_class(func: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
+        result: dict[str, Any] = execute(func, event, request_id)
+        body = result.get("body")
+        if result.get("error") and isinstance(body, dict) and body.get("errorType") == "Runtime.HandlerError":
+            result["body"] = {**body, **_raised(body["errorMessage"], result.get("log", ""), request_id)}
+        return result
+
+    lambda_svc._execute_function_warm = with_class
+
+
+def _raised(message: str, log_text: str, request_id: str) -> dict[str, Any]:
+    """What else an answer says of an exception whose traceback ends the log; nothing without one."""
+    _, found, trace = log_text.rpartition("Traceback (most recent call last):\n")
+    said = f": {re.escape(message)}" if message else ""
+    named = re.search(rf"^(?:[\w.]+\.)?(\w+){said}\s*\Z", trace, re.MULTILINE)
+    if not found or named is None:
+        return {}
+    frames = re.findall(r"^  File .*\n(?:    .*\n)*", trace[: named.start()], re.MULTILINE)
+    # The first one is of ministack's worker, in the place of the runtime, which leaves itself out.
+    return {"errorType": named[1], "requestId": request_id, "stackTrace": frames[1:]}
 
 
 def invoke(arn: str, event: Any) -> dict[str, Any]:

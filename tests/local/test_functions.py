@@ -1,4 +1,4 @@
-"""A burst of new objects reaches the function that listens for them: every event, a few at a time."""
+"""Functions: what an exception is answered with; a burst of events arrives whole, a few at a time."""
 
 from __future__ import annotations
 
@@ -31,13 +31,53 @@ def everything(service):
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def test_a_burst_of_object_created_events_is_handled_completely(gateway):
+def create(gateway, name, code):
+    """Make a function of one file, with a role of its own; its ARN."""
     role = gateway.client("iam").create_role(
-        RoleName="burst", AssumeRolePolicyDocument=everything("lambda.amazonaws.com")
+        RoleName=name, AssumeRolePolicyDocument=everything("lambda.amazonaws.com")
     )["Role"]["Arn"]
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as bundle:
-        bundle.writestr("handler.py", HANDLER)
+        bundle.writestr("handler.py", code)
+    return gateway.client("lambda").create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Handler="handler.handler",
+        Role=role,
+        Timeout=60,
+        Code={"ZipFile": archive.getvalue()},
+    )["FunctionArn"]
+
+
+RAISING = """
+class NotPublishedError(Exception):
+    pass
+
+def handler(event, context):
+    try:
+        raise KeyError("cause")
+    except KeyError as cause:
+        raise NotPublishedError(*event) from cause
+"""
+
+
+@pytest.mark.parametrize("said", ["no file:\nask later", ""])
+def test_an_exception_is_answered_with_its_class_its_words_and_where_it_was_raised(gateway, said):
+    name = f"raising-{len(said)}"
+    create(gateway, name, RAISING)
+
+    answer = gateway.client("lambda").invoke(FunctionName=name, Payload=json.dumps([said] if said else []))
+    error = json.load(answer["Payload"])
+
+    assert answer["FunctionError"] == "Unhandled"
+    assert (error["errorType"], error["errorMessage"]) == ("NotPublishedError", said)
+    assert error["requestId"] == answer["ResponseMetadata"]["RequestId"]
+    [frame] = error["stackTrace"]
+    assert "in handler" in frame
+    assert "raise NotPublishedError(*event) from cause" in frame
+
+
+def test_a_burst_of_object_created_events_is_handled_completely(gateway):
     dynamodb = gateway.client("dynamodb")
     dynamodb.create_table(
         TableName="seen",
@@ -45,14 +85,7 @@ def test_a_burst_of_object_created_events_is_handled_completely(gateway):
         AttributeDefinitions=[{"AttributeName": "key", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
-    function = gateway.client("lambda").create_function(
-        FunctionName="burst",
-        Runtime="python3.13",
-        Handler="handler.handler",
-        Role=role,
-        Timeout=60,
-        Code={"ZipFile": archive.getvalue()},
-    )["FunctionArn"]
+    function = create(gateway, "burst", HANDLER)
     s3 = gateway.client("s3")
     s3.create_bucket(Bucket="refstack-burst", CreateBucketConfiguration=BUCKET_LOCATION)
     s3.put_bucket_versioning(Bucket="refstack-burst", VersioningConfiguration={"Status": "Enabled"})

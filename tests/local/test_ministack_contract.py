@@ -39,6 +39,7 @@ SIGNATURES = {
         "invoke_async_with_retry": ["func", "event"],
         "_execute_function": ["func", "event"],
         "_execute_function_dispatch": ["func", "config", "event", "request_id", "started"],
+        "_execute_function_warm": ["func", "event", "request_id"],
         "_route_async_failure": ["target_arn", "func_name", "event", "result"],
         "_get_func_record_for_ref": ["function_ref"],
         "_execution_record_for_config": ["func", "config"],
@@ -48,7 +49,10 @@ SIGNATURES = {
         "_dispatch_event": ["event", "view"],
         "_invoke_target": ["target", "event", "rule", "view"],
     },
-    "ministack.services.s3": {"_resolve_sse_write_headers": ["headers", "bucket_name"]},
+    "ministack.services.s3": {
+        "_resolve_sse_write_headers": ["headers", "bucket_name"],
+        "_complete_multipart_upload": ["bucket_name", "key", "body", "query_params", "headers"],
+    },
     "ministack.services.ec2": {
         "_matches_filters": ["inst", "filters"],
         "_p": ["params", "key", "default"],
