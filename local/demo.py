@@ -29,6 +29,8 @@ YEAR = (
 )
 STORE_DAG, RECONCILIATION_DAG = "container_etl", "stream_reconciliation"
 THREE_DAYS = (pipeline.Run("2013-01-01", "2013-01-03"),)
+LOCAL_SETTINGS = {"REFSTACK_ORCHESTRATION__POLL_SECONDS": "1"}
+"""What differs from dev on AWS: jobs take seconds here, and nothing bills or throttles the question."""
 BUSY_DAY = date(2013, 7, 10)
 """A thunderstorm over New York: a thousand flights, a third of them an hour late or more."""
 REPLAY = "replay"
@@ -92,7 +94,7 @@ def bring_up(stages: Stages) -> None:
         # The private CDK folder: the CLI caches which account a key belongs to.
         environment = {**runtime.environment(), "CDK_HOME": str(home() / "cdk")}
         with ThreadPoolExecutor() as pool:
-            synthesis = pool.submit(deploy.synth, "dev", log=log_file("synth"))
+            synthesis = pool.submit(deploy.synth, "dev", overrides=LOCAL_SETTINGS, log=log_file("synth"))
             bootstrap = pool.submit(deploy.bootstrap, environment, log=log_file("bootstrap"))
             synthesis.result()
             bootstrap.result()

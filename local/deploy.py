@@ -22,13 +22,23 @@ FLAGS = ("--no-notices", "--no-version-reporting", "--no-color")
 Say = Callable[[str], None]
 
 
-def synth(env: str, *, output: Path = CDK_OUT, log: Path | None = None) -> Path:
+def synth(
+    env: str,
+    *,
+    output: Path = CDK_OUT,
+    log: Path | None = None,
+    overrides: Mapping[str, str] | None = None,
+) -> Path:
     """Synthesise every stack of `env` into `output`. Needs no credentials.
+
+    `overrides` are settings as environment variables; those that the user has set win.
 
     Raises UserFacingError with the app's own sentence when a setting is wrong.
     """
     arguments = ["synth", "--quiet", "--context", f"env={env}", "--output", str(output)]
-    run(arguments, "synthesise the stacks", environment=_without_credentials(), log=log)
+    wanted = {name: value for name, value in (overrides or {}).items() if name not in os.environ}
+    environment = {**_without_credentials(), **wanted}
+    run(arguments, "synthesise the stacks", environment=environment, log=log)
     return output
 
 
