@@ -10,11 +10,11 @@ from airflow.configuration import conf
 from airflow.exceptions import AirflowFailException
 from airflow.providers.amazon.aws.hooks.glue import GlueDataQualityHook
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-from airflow.providers.amazon.aws.operators.lambda_function import LambdaInvokeFunctionOperator
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.sdk import DAG, Param, TaskGroup, task
 from refstack_dags import date_range, emr, glue, quality, row_accounting, run_reports
 from refstack_dags.container import ContainerOperator
+from refstack_dags.functions import FunctionOperator
 from refstack_dags.glue import GATE
 from refstack_dags.redshift_script import redshift_script
 from refstack_dags.settings import Limits, cfg
@@ -23,15 +23,14 @@ from refstack_dags.task_defaults import DEFAULT_ARGS
 DIMENSIONS = ("dim_date", "dim_airline", "dim_airport", "dim_aircraft", "dim_weather")
 FACTS = ("fact_flight", "fact_flight_lifecycle", "fact_airport_daily")
 
-# A synchronous invocation answers after up to 15 minutes. boto3 would give up after one and invoke again.
-LAMBDA_CLIENT = {"read_timeout": 910, "tcp_keepalive": True, "retries": {"total_max_attempts": 1}}
-
 DOC = """
 ### Flights: daily batch and backfill
 
 1. **Ingest**: one Lambda invocation a month and data set brings flights (US BTS) and weather (Open-Meteo)
    into the raw bucket, one object a day; one more brings the lists of aircraft (FAA) and airlines (BTS), one
-   object a list and day as of it.
+   object a list and day as of it. A download that takes longer than an invocation goes on in the next one.
+   A list that cannot be had does not stop the run: its last snapshot counts, or, without any, the unknown
+   member; the run sends a notice, and the next run that gets the list re-keys the flights.
 2. **Curate**: one Glue job run types and cleans the flights; bad rows go to the rejects, each with a reason.
 3. **Quality**: Glue Data Quality holds the curated days against their rules, beside the transformation; the
    results are kept, and unless every rule passes, nothing is loaded.
@@ -113,9 +112,9 @@ with DAG(
         post_execute=run_reports.completed,
     )
     def check_row_accounting(
-        run_key: str, ingested: list[str], counted: list[dict[str, Any]]
+        run_key: str, ingested: list[str], lists: str, counted: list[dict[str, Any]]
     ) -> dict[str, Any]:
-        """Hold the stages' row counts against each other; the run's rows by table and rejects by reason."""
+        """Compare the stages' row counts; the run's rows by table, rejects by reason, and missing lists."""
         s3 = S3Hook(aws_conn_id=None)
         buckets = cfg["buckets"]
         curated = row_accounting.StageAccount.of(
@@ -131,6 +130,7 @@ with DAG(
         return {
             "rows": {"raw_flights": raw, "curated_flights": curated.written, **tables},
             "rejects": dict(curated.rejected),
+            "missing_lists": sorted(json.loads(lists).get("missing", {})),
         }
 
     plan = resolve_plan()
@@ -139,12 +139,11 @@ with DAG(
     with TaskGroup("ingest", tooltip="Sources to the raw bucket"):
         months = split_into_months(plan["start"], plan["end"])
         ingested = {
-            data_set: LambdaInvokeFunctionOperator.partial(
+            data_set: FunctionOperator.partial(
                 task_id=data_set,
                 task_display_name=f"Ingest {data_set}, month by month",
                 function_name=f"{{{{ cfg.functions.ingest_{data_set} }}}}",
-                botocore_config=LAMBDA_CLIENT,
-                pre_execute=Limits("lambda"),
+                pre_execute=Limits("download"),
                 map_index_template="{{ task.payload }}",
                 # The sources are public services: two requests at a time are enough.
                 max_active_tis_per_dagrun=2,
@@ -159,14 +158,15 @@ with DAG(
             pre_execute=Limits("lambda"),
         )
         list(ingested.values()) >> raw_objects
-        snapshots = LambdaInvokeFunctionOperator(
+        snapshots = FunctionOperator(
             task_id="snapshots",
             task_display_name="Ingest the lists of aircraft and airlines",
             function_name="{{ cfg.functions.ingest_snapshots }}",
             payload='{"start": "{{ ti.xcom_pull("plan", key="start") }}", '
             '"end": "{{ ti.xcom_pull("plan", key="end") }}"}',
-            botocore_config=LAMBDA_CLIENT,
-            pre_execute=Limits("lambda"),
+            optional=True,
+            pre_execute=Limits("download"),
+            post_execute=run_reports.lists_missing,
         )
         plan >> snapshots
 
@@ -202,12 +202,11 @@ with DAG(
         [dimensions, facts] >> terminate_cluster
 
     with TaskGroup("warehouse", tooltip="Star schema to Redshift"):
-        prepare = LambdaInvokeFunctionOperator(
+        prepare = FunctionOperator(
             task_id="prepare",
             task_display_name="Schemas, roles and users",
             function_name="{{ cfg.functions.prepare_warehouse }}",
             payload="{}",
-            botocore_config=LAMBDA_CLIENT,
             pre_execute=Limits("lambda"),
         )
         create_tables = redshift_script("create_tables", "Tables", plan_task_id="plan")
@@ -244,4 +243,4 @@ with DAG(
     raw_objects >> [curate, create_cluster]
     snapshots >> create_cluster
     curate >> [evaluate, submit_facts]
-    check_row_accounting(plan["run_key"], ingested["flights"].output, count_rows.output)
+    check_row_accounting(plan["run_key"], ingested["flights"].output, snapshots.output, count_rows.output)

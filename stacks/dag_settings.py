@@ -13,6 +13,9 @@ from stacks.settings import Settings
 from stacks.spark import SparkStack
 from stacks.warehouse import WarehouseStack
 
+ANSWER_SECONDS = 20
+"""How much longer a task waits for a function's answer than the function may run: it may have to start."""
+
 
 def known_to_dags(
     settings: Settings,
@@ -81,6 +84,8 @@ def known_to_dags(
         "poll_seconds": tuning.poll_seconds,
         "timeouts": {
             "lambda": tuning.lambda_timeout_seconds,
+            "invocation": ingestion.longest_invocation_seconds + ANSWER_SECONDS,
+            "download": tuning.download_timeout_seconds,
             "glue": tuning.glue_timeout_seconds,
             "emr": tuning.emr_timeout_seconds,
             "statement": tuning.statement_timeout_seconds,

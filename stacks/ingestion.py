@@ -15,7 +15,11 @@ from constructs import Construct
 
 from flights import schema
 from stacks.catalog import CatalogStack
-from stacks.constructs.data_bucket import grant_put_objects, grant_read_put_objects
+from stacks.constructs.data_bucket import (
+    grant_put_objects,
+    grant_read_put_objects,
+    grant_scratch_objects,
+)
 from stacks.constructs.dead_letter_queue import DeadLetterQueue
 from stacks.constructs.deletion import removal_policy
 from stacks.constructs.function import PlatformFunction
@@ -23,7 +27,7 @@ from stacks.constructs.identity_names import identity_name
 from stacks.constructs.stack import PlatformStack
 from stacks.constructs.stream_consumers import StreamConsumers
 from stacks.database import DatabaseStack
-from stacks.lake import LakeStack
+from stacks.lake import DOWNLOADS, LakeStack
 from stacks.nag import acknowledge_wildcard
 from stacks.network import NetworkStack
 from stacks.security import SecurityStack
@@ -71,8 +75,10 @@ class IngestionStack(PlatformStack):
         """IAM role that prepare_warehouse makes a transformer: that of the dbt task."""
         self._client = self._client_settings()
         self.ingest_flights = self._ingest("flights", settings.ingestion.flights_source)
+        self._let_downloads_go_on(self.ingest_flights, "flights")
         self.ingest_weather = self._ingest("weather", settings.ingestion.weather_source)
         self.ingest_snapshots = self._ingest_snapshots()
+        self._let_downloads_go_on(self.ingest_snapshots, "snapshots")
         self.object_table = self._object_table()
         self.register_object = self._register_object(catalog)
         self.prepare_warehouse = self._prepare_warehouse(warehouse)
@@ -86,6 +92,12 @@ class IngestionStack(PlatformStack):
                 database=database,
                 streaming=streaming,
             )
+
+    @property
+    def longest_invocation_seconds(self) -> int:
+        """How long an invocation by a DAG may run."""
+        invoked = (self.ingest_flights, self.ingest_weather, self.ingest_snapshots, self.prepare_warehouse)
+        return max(each.timeout_seconds for each in invoked)
 
     def _ingest(self, dataset: str, source: str) -> PlatformFunction:
         """The function that fetches `dataset`; where from, it reads from a parameter at run time."""
@@ -153,6 +165,17 @@ class IngestionStack(PlatformStack):
             reason="The function writes one object for each list and day, and asks first what is there.",
         )
         return function
+
+    def _let_downloads_go_on(self, function: PlatformFunction, purpose: str) -> None:
+        """Let a function keep a download that one invocation does not end, and tell it where."""
+        prefix = f"{DOWNLOADS}{purpose}/"
+        function.function.add_environment("DOWNLOADS_PREFIX", prefix)
+        grant_scratch_objects(
+            self._lake.raw,
+            function.role,
+            prefix,
+            reason="A download in progress is called by the hash of its URL.",
+        )
 
     def _source(self, dataset: str, url: str) -> ssm.StringParameter:
         """The parameter that tells a function where it fetches `dataset` from."""

@@ -13,6 +13,8 @@ from stacks.nag import acknowledge_wildcard
 from stacks.security import SecurityStack
 from stacks.settings import Settings
 
+DOWNLOADS = "downloads/"
+"""Prefix in the raw bucket of downloads that one invocation of a function did not end."""
 SMALLEST_THAT_MOVES = 128 * 1024
 """Bytes from which on a colder class pays.
 
@@ -58,7 +60,16 @@ class LakeStack(PlatformStack):
             settings=settings,
             key=key,
             access_logs=self.logs,
-            lifecycle_rules=[_colder_classes(to_infrequent_access, to_archive)],
+            lifecycle_rules=[
+                _colder_classes(to_infrequent_access, to_archive),
+                # Whoever downloads deletes them; what is left is of a source that nothing asks any more.
+                s3.LifecycleRule(
+                    id="downloads-in-progress",
+                    prefix=DOWNLOADS,
+                    expiration=Duration.days(7),
+                    noncurrent_version_expiration=Duration.days(1),
+                ),
+            ],
         )
         self.curated = DataBucket(
             self,

@@ -358,8 +358,11 @@ class Ingestion(Section):
     """Intermediate certificates (PEM) that a source leaves out and to which its own does not lead."""
     memory_mb: int = Field(default=1024, ge=128, le=10240)
     """Memory of the functions that fetch; CPU grows with it."""
-    timeout_seconds: int = Field(default=900, ge=1, le=900)
-    """Running time of the functions that fetch; Lambda takes no more than 900."""
+    timeout_seconds: int = Field(default=300, ge=120, le=320)
+    """Running time of the functions that fetch; a download that takes longer goes on in the next invocation.
+
+    A DAG waits for their answer on a connection that is idle meanwhile, which NAT drops after 350 seconds.
+    """
 
 
 class Orchestration(Section):
@@ -399,7 +402,9 @@ class Orchestration(Section):
     retry_delay_seconds: int = Field(default=20, ge=1, le=3600)
     """Pause before the first of these tries; it doubles with each."""
     lambda_timeout_seconds: int = Field(default=900, ge=1)
-    """How long a task waits for a function."""
+    """How long a task waits for a function that fetches nothing."""
+    download_timeout_seconds: int = Field(default=3600, ge=360)
+    """How long a task repeats the invocations of a function whose download goes on."""
     glue_timeout_seconds: int = Field(default=3600, ge=60)
     """How long a task waits for a Glue job run."""
     emr_timeout_seconds: int = Field(default=7200, ge=60)

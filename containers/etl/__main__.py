@@ -40,7 +40,10 @@ def load(period: Period, settings: EtlSettings) -> dict[str, Counts]:
         loader = Loader(connection)
         loader.create_schema()
         counted["airports"] = loader.merge("airports", airports, Counter())
-        counted["airlines"] = loader.merge("airlines", *named_airlines(extract.airlines(period.end)))
+        airlines = extract.airlines(period.end)
+        if airlines.empty:
+            _tell("WARNING", "The lake has no list of airlines: carriers are loaded under their codes.")
+        counted["airlines"] = loader.merge("airlines", *named_airlines(airlines))
         for days in period.months():
             month = Period(days[0], days[-1])
             flights, rejected = operational_flights(extract.flights(month), airports)

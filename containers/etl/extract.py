@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flights.schema import CURATED_FLIGHTS, RAW_WEATHER
+from flights.schema import CURATED_FLIGHTS, RAW_AIRLINES, RAW_WEATHER
 from flights.sources.open_meteo import weather_of_period
 from flights.sources.period import Period
 from flights.sources.raw_objects import partition
@@ -84,9 +84,9 @@ class Extract:
         return pd.DataFrame(lines, columns=["weather_date", *RAW_WEATHER.names])
 
     def airlines(self, day: date) -> pd.DataFrame:
-        """The airlines of the last snapshot up to `day`, or of the first one, as it has them.
+        """The airlines of the last snapshot up to `day`, or of the first one, as it has them; else none.
 
-        Raises MissingDataError when there is none.
+        The list only gives names: carriers of flights that it lacks are loaded under their code.
         """
         pages = self._s3.get_paginator("list_objects_v2").paginate(
             Bucket=self._settings.raw_bucket, Prefix="airlines/"
@@ -98,7 +98,7 @@ class Extract:
             if (match := SNAPSHOT.search(one["Key"]))
         }
         if not snapshots:
-            raise MissingDataError("The lake has no list of airlines: run the DAG flights_batch first.")
+            return pd.DataFrame(columns=list(RAW_AIRLINES.names), dtype="string")
         taken = max((each for each in snapshots if each <= day.isoformat()), default=min(snapshots))
         body = self._s3.get_object(Bucket=self._settings.raw_bucket, Key=snapshots[taken])["Body"].read()
         with gzip.open(io.BytesIO(body), "rt", encoding="utf-8", newline="") as lines:

@@ -46,8 +46,10 @@ def merge_snapshots(spark: SparkSession, dataset: str, raw_zone: str, curated_zo
     """Bring a data set's history up to date with the raw zone, and return it.
 
     A snapshot that came late or was corrected is merged like any other. If one that had been merged is there
-    no longer, the history is made anew from those that are. Raises UnreadableObjectError if there is no
-    snapshot, or a new one is empty, cut off or of another layout; then nothing is written.
+    no longer, the history is made anew from those that are. Before the first snapshot the history is empty:
+    every fact then has the unknown member, until one comes. Raises UnreadableObjectError if all snapshots
+    that had been merged are gone, or a new one is empty, cut off or of another layout; then nothing is
+    written.
     """
     reference = DATASETS[dataset]
     history = History(reference.table, reference.key)
@@ -55,6 +57,12 @@ def merge_snapshots(spark: SparkSession, dataset: str, raw_zone: str, curated_zo
     files = _files(spark, dataset, raw_zone)
     stamps = {day.isoformat(): (file.size, file.modified) for day, file in files.items()}
     state = _State.read(spark, folder)
+    if state.stamps and not stamps:
+        raise UnreadableObjectError(
+            f"All {len(state.stamps)} snapshots of the {dataset} that had been merged are gone from "
+            f"{raw_zone}/{dataset}: every member would count as unknown, so nothing of this run was written. "
+            "Restore or ingest one, then run this step again."
+        )
     if not state.stamps.keys() <= stamps.keys():
         state = _State("", {})
     new = {
@@ -114,19 +122,13 @@ class _State:
 
 
 def _files(spark: SparkSession, dataset: str, raw_zone: str) -> dict[date, StoredFile]:
-    """The data set's snapshots by day; objects of other names are none."""
+    """The data set's snapshots by day; objects of other names do not count."""
     name = re.compile(rf"/snapshot=(\d{{4}}-\d\d-\d\d)/{dataset}-\1\.csv\.gz$")
-    found = {
+    return {
         date.fromisoformat(match[1]): file
         for file in Storage(spark).files(f"{raw_zone}/{dataset}")
         if (match := name.search(file.uri)) is not None
     }
-    if not found:
-        raise UnreadableObjectError(
-            f"There is no snapshot of the {dataset} at {raw_zone}/{dataset}: ingest one, then run this step "
-            "again."
-        )
-    return found
 
 
 def _rows(spark: SparkSession, reference: Reference, files: Mapping[date, StoredFile]) -> DataFrame:

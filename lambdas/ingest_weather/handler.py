@@ -15,10 +15,11 @@ from aws_lambda_powertools.utilities import parameters
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from flights.sources.client import Client
-from flights.sources.download import Downloader
 from flights.sources.open_meteo import weather_of_period
+from flights.sources.partial import DownloadUnfinishedError
 from flights.sources.period import Period
 from flights.sources.settings import ClientSettings, IngestSettings
+from ingestion.continuation import downloader, progress
 
 SETTINGS = IngestSettings.of_environment(os.environ, "WEATHER_SOURCE_PARAMETER")
 S3 = boto3.client("s3")
@@ -26,12 +27,18 @@ logger = Logger(service="ingest_weather")
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Ingest the event's period; return the numbers of days, rows and objects written."""
     period = Period.of_event(event)
     source = parameters.get_parameter(SETTINGS.source_parameter, max_age=60)
     client = Client(ClientSettings.of_json(parameters.get_parameter(SETTINGS.client_parameter, max_age=60)))
-    objects = weather_of_period(source, period, SETTINGS.airports, downloader=Downloader(client))
+    try:
+        # Its answers are small: what an invocation could not get, the next one asks for anew.
+        using = downloader(context, client)
+        objects = weather_of_period(source, period, SETTINGS.airports, downloader=using)
+    except DownloadUnfinishedError as unfinished:
+        logger.info("time is up", extra=progress(unfinished))
+        return progress(unfinished)
     for raw in objects:
         S3.put_object(Bucket=SETTINGS.raw_bucket, Key=raw.key, Body=raw.body, ContentType="application/gzip")
     rows = sum(raw.rows for raw in objects)

@@ -1,4 +1,4 @@
-"""What a run tells of itself when it is over: that it completed, what it did, or that it took too long."""
+"""What a run reports of itself: that it completed, what it did without, or that it took too long."""
 
 from __future__ import annotations
 
@@ -50,6 +50,31 @@ def completed(context: Context, result: Any = None) -> None:
                 "Unit": "Count",
             }
         ],
+    )
+
+
+def lists_missing(context: Context, result: str) -> None:
+    """Warn, in the log and on the alerts topic, of lists that a run goes on without.
+
+    For `post_execute` of the task that ingests them; `result` is the function's answer.
+    """
+    missing: dict[str, str] = json.loads(result).get("missing", {})
+    if not missing:
+        return
+    ti = context["ti"]
+    for name, reason in missing.items():
+        log.warning("The list of %s could not be had: %s", name, reason)
+    facts = {
+        "DAG": ti.dag_id,
+        "Run": ti.run_id,
+        **{f"Missing list of {name}": reason for name, reason in missing.items()},
+        "What the run does": "it takes the last snapshot of the list; without any, its flights have the "
+        "unknown member (-1). The next run that gets the list gives them the right one.",
+    }
+    SnsHook(aws_conn_id=None).publish_to_target(
+        target_arn=cfg["alerts_topic_arn"],
+        subject=f"Went on without a list: {ti.dag_id}"[:100],
+        message="\n".join(f"{name}: {fact}" for name, fact in facts.items()),
     )
 
 

@@ -120,6 +120,21 @@ def grant_read_write_objects(bucket: DataBucket, role: iam.Role, *prefixes: str,
     _grant(bucket, role, ["s3:GetObject", *_WRITE], _ENCRYPT, prefixes, reason)
 
 
+def grant_scratch_objects(bucket: DataBucket, role: iam.Role, prefix: str, *, reason: str) -> None:
+    """Let `role` list, read, write (in parts as well) and delete what is under `prefix`, and list no more."""
+    patterns = _patterns(bucket, [prefix])
+    role.add_to_policy(iam.PolicyStatement(actions=["s3:GetObject", *_WRITE], resources=patterns))
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=["s3:ListBucket"],
+            resources=[bucket.bucket_arn],
+            conditions={"StringLike": {"s3:prefix": f"{prefix}*"}},
+        )
+    )
+    _grant_key(bucket, role, _ENCRYPT)
+    acknowledge_wildcard(role, *patterns, reason=reason)
+
+
 _PUT = ["s3:AbortMultipartUpload", "s3:PutObject"]
 _WRITE = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
 # A multipart upload decrypts its parts, so who writes needs both.

@@ -22,6 +22,14 @@ RUNTIME = lambda_.Runtime.PYTHON_3_13
 if RUNTIME.name != f"python{PYTHON_VERSION}":
     raise RuntimeError(f"bundles are made for Python {PYTHON_VERSION}, functions run on {RUNTIME.name}")
 
+LONGEST_SYNCHRONOUS_SECONDS = 320
+"""Timeout of functions whose answer somebody waits for, with room for their start.
+
+The connection of a synchronous invocation is idle until the answer comes. NAT gateways drop one that is idle
+for 350 s (https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html), interface
+endpoints as well, and SO_KEEPALIVE, which botocore can switch on, sends its first probe after two hours.
+"""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -57,6 +65,8 @@ class PlatformFunction(Construct):
         super().__init__(scope, construct_id)
         self.purpose = name
         """The folder of the function, which says what it is for."""
+        self.timeout_seconds = timeout_seconds
+        """How long an invocation may run."""
         log_group = PlatformLogGroup(self, "Log", settings=settings, key=logs_key)
         self.role = iam.Role(
             self,
@@ -101,7 +111,15 @@ class PlatformFunction(Construct):
         return self.function.function_name
 
     def allow_invocation_by(self, role: iam.Role) -> None:
-        """Let `role` invoke the function, and no version or alias of it."""
+        """Let `role` invoke the function, and no version or alias of it, and wait for the answer.
+
+        Raises ValueError if the answer may take longer than a connection stays open.
+        """
+        if self.timeout_seconds > LONGEST_SYNCHRONOUS_SECONDS:
+            raise ValueError(
+                f"{self.purpose} may run {self.timeout_seconds} s, but nothing that waits for it hears of it "
+                f"after {LONGEST_SYNCHRONOUS_SECONDS} s: shorten it, or invoke it asynchronously."
+            )
         role.add_to_policy(
             iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[self.function.function_arn])
         )

@@ -203,6 +203,27 @@ def test_the_last_of_many_lists_of_airlines_counts_each_carrier_once(
     assert content(database)["airlines"] == [("UA", "Unité"), ("XX", "XX")]
 
 
+def test_without_a_list_of_airlines_carriers_have_their_codes_until_one_comes(
+    lake: Callable[..., None], database: psycopg.Connection[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake(FIRST, flight(FIRST, 1))
+    s3, there = boto3.client("s3"), {"Bucket": "raw", "Key": "airlines/snapshot=2013-01-01/airlines.csv.gz"}
+    listed = s3.list_objects_v2(Bucket="raw")["Contents"]
+    content_of_list = s3.get_object(Bucket="raw", Key=listed[0]["Key"])["Body"].read()
+    s3.delete_object(Bucket="raw", Key=listed[0]["Key"])
+
+    code = main(["--start", FIRST.isoformat(), "--end", FIRST.isoformat()])
+    warning, told = map(json.loads, capsys.readouterr().out.splitlines())
+    without = content(database)
+    s3.put_object(**there, Body=content_of_list)
+    run(capsys, FIRST, FIRST)
+
+    assert (code, warning["level"], told["rows"]["flights"]["written"]) == (0, "WARNING", 1)
+    assert "no list of airlines" in warning["message"]
+    assert without["airlines"] == [("UA", "UA")]
+    assert content(database)["airlines"] == [("UA", "United Air Lines Inc.")]
+
+
 def test_a_range_of_many_months_is_loaded_month_by_month(
     lake: Callable[..., None], database: psycopg.Connection[Any], capsys: pytest.CaptureFixture[str]
 ) -> None:

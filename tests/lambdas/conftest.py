@@ -28,7 +28,7 @@ class LambdaContext:
     memory_limit_in_mb: int = 256
     invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:function"
     aws_request_id: str = "request-1"
-    remaining_milliseconds: int = 60_000
+    remaining_milliseconds: int = 300_000
 
     def get_remaining_time_in_millis(self) -> int:
         return self.remaining_milliseconds

@@ -13,6 +13,7 @@ def ingest(load, source_parameters):
         "ingest_flights",
         RAW_BUCKET=BUCKET,
         AIRPORTS="EWR,JFK,LGA",
+        DOWNLOADS_PREFIX="downloads/flights/",
         FLIGHTS_SOURCE_PARAMETER="/refstack/dev/sources/flights",
         CLIENT_PARAMETER="/refstack/dev/ingestion/client",
     ).handler
@@ -71,6 +72,7 @@ def test_only_the_configured_airports_are_kept(load, source_parameters, context)
         "ingest_flights",
         RAW_BUCKET=BUCKET,
         AIRPORTS="LGA",
+        DOWNLOADS_PREFIX="downloads/flights/",
         FLIGHTS_SOURCE_PARAMETER="/refstack/dev/sources/flights",
         CLIENT_PARAMETER="/refstack/dev/ingestion/client",
     )

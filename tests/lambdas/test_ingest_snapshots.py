@@ -10,6 +10,7 @@ YEAR = {"start": "2013-01-01", "end": "2013-12-31"}
 QUARTERS = ["2013-01-01", "2013-04-01", "2013-07-01", "2013-10-01"]
 SETTINGS = {
     "RAW_BUCKET": BUCKET,
+    "DOWNLOADS_PREFIX": "downloads/snapshots/",
     "AIRCRAFT_SOURCE_PARAMETER": "/refstack/dev/sources/aircraft",
     "AIRLINES_SOURCE_PARAMETER": "/refstack/dev/sources/airlines",
     "CLIENT_PARAMETER": "/refstack/dev/ingestion/client",
@@ -98,13 +99,20 @@ def test_a_source_without_archive_is_asked_once_for_today(ingest, context, repla
     assert len([path for path in replay.asked if path.startswith("/registry/")]) == 1
 
 
-def test_a_source_that_does_not_have_the_list_fails_with_its_url(ingest, context, replay):
+@pytest.mark.parametrize(("missing", "other"), [("airlines", "aircraft"), ("aircraft", "airlines")])
+def test_a_list_that_cannot_be_had_is_missing_with_its_url_and_the_other_one_is_ingested(
+    ingest, context, replay, missing, other
+):
     boto3.client("ssm").put_parameter(
-        Name="/refstack/dev/sources/airlines", Value=f"{replay.url}/none.csv", Overwrite=True
+        Name=f"/refstack/dev/sources/{missing}", Value=f"{replay.url}/none", Overwrite=True
     )
 
-    with pytest.raises(Exception, match=r"/none\.csv answered 404"):
-        ingest(YEAR, context())
+    result = ingest(YEAR, context())
+
+    assert list(result["missing"]) == [missing]
+    assert "/none answered 404" in result["missing"][missing]
+    assert result[other] == QUARTERS
+    assert {name.split("/")[0] for name, _ in versions()} == {other}
 
 
 def test_missing_settings_stop_the_cold_start(load, monkeypatch):

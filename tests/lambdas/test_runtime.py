@@ -19,6 +19,7 @@ ENVIRONMENT = {
     "AIRCRAFT_SOURCE_PARAMETER": "/aircraft",
     "AIRLINES_SOURCE_PARAMETER": "/airlines",
     "CLIENT_PARAMETER": "/client",
+    "DOWNLOADS_PREFIX": "downloads/",
     "TABLE": "objects",
     "CATALOG_DATABASE": "raw_db",
     "AIRFLOW_ENVIRONMENT": "airflow",

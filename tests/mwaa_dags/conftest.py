@@ -54,6 +54,8 @@ SETTINGS: dict[str, Any] = {
     "poll_seconds": 7,
     "timeouts": {
         "lambda": 901,
+        "invocation": 321,
+        "download": 3603,
         "glue": 3601,
         "emr": 7201,
         "statement": 1801,

@@ -146,7 +146,6 @@ def described(dag: Any, task: Any) -> dict[str, Any]:
         "on_failure": [function.__name__ for function in arguments.get("on_failure_callback") or []],
         "on_retry": [function.__name__ for function in arguments.get("on_retry_callback") or []],
         "connection": arguments.get("aws_conn_id"),
-        "botocore": arguments.get("botocore_config"),
         "rendered": {} if mapped or task.operator_name.startswith("@") else rendered(dag, task),
         "limits": {} if mapped else limits(task),
     }

@@ -140,13 +140,13 @@ def test_a_sensor_looks_in_its_slot_and_gives_up_in_time(
     assert sensor["limits"]["timeout"] == seconds
 
 
-def test_an_invocation_is_waited_for_as_long_as_it_may_last_and_not_repeated(
+def test_functions_are_invoked_by_the_operator_that_lets_a_download_go_on(
     flights_batch: dict[str, Any],
 ) -> None:
     for task_id in ("ingest.flights", "ingest.weather", "ingest.snapshots", "warehouse.prepare"):
-        client = task(flights_batch, task_id)["botocore"]
-        assert client["read_timeout"] > 900
-        assert client["retries"] == {"total_max_attempts": 1}
+        assert task(flights_batch, task_id)["operator"] == "FunctionOperator"
+    assert task(flights_batch, "ingest.snapshots")["limits"]["execution_timeout"] == 3603
+    assert task(flights_batch, "warehouse.prepare")["limits"]["execution_timeout"] == 901
 
 
 def test_the_lists_are_asked_for_the_range(flights_batch: dict[str, Any]) -> None:

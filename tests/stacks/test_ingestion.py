@@ -12,6 +12,8 @@ from tests.stacks.assembly import synthesise, synthesise_core
 from tests.stacks.permissions import flat, permissions
 
 FUNCTIONS = ["IngestFlights", "IngestSnapshots", "IngestWeather", "PrepareWarehouse", "RegisterObject"]
+KEEPING = {"DeleteObject", "GetObject", "ListBucket", "ListMultipartUploadParts"}
+"""What S3 is asked for, beyond writing, by a function that keeps its downloads."""
 OWN_LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
 
 
@@ -63,10 +65,11 @@ def test_an_ingesting_function_writes_its_data_set_and_reads_two_parameters(data
     name = f"Ingest{dataset.title()}"
     allowed = permissions(synthesise(), "Ingestion", f"{name}Role")
 
-    (written,) = allowed.resources["s3:PutObject"]
-    assert written.split("/", 1)[1] == f"{dataset}/*"
-    assert "Raw" in written
-    assert allowed.of_service("s3") == {"AbortMultipartUpload", "PutObject"}
+    written = allowed.resources["s3:PutObject"]
+    goes_on = {"downloads/flights/*"} if dataset == "flights" else set()
+    assert {each.split("/", 1)[1] for each in written} == {f"{dataset}/*", *goes_on}
+    assert all("Raw" in each for each in written)
+    assert allowed.of_service("s3") == {"AbortMultipartUpload", "PutObject"} | (KEEPING if goes_on else set())
     client, parameter = sorted(allowed.resources["ssm:GetParameter"])
     assert parameter.endswith(f":parameter<{dataset.title()}Source{parameter[-9:-1]}>")
     assert client.endswith(f":parameter<Client{client[-9:-1]}>")
@@ -78,13 +81,32 @@ def test_the_lists_function_writes_lists_and_rejects_and_sees_what_is_there() ->
 
     for action in ("s3:PutObject", "s3:GetObject"):
         assert {each.split("/", 1)[1] for each in allowed.resources[action]} == {
-            *("aircraft/*", "airlines/*", "rejects/*"),
+            *("aircraft/*", "airlines/*", "rejects/*", "downloads/snapshots/*"),
         }
         assert all("Raw" in each for each in allowed.resources[action])
     assert allowed.of_service("s3") == {
         *("AbortMultipartUpload", "GetBucketLocation", "GetObject", "ListBucket", "PutObject"),
+        *KEEPING,
     }
     assert len(allowed.resources["ssm:GetParameter"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "purpose"), [("IngestFlights", "flights"), ("IngestSnapshots", "snapshots")]
+)
+def test_a_download_in_progress_is_under_the_function_s_own_prefix_and_ends(name: str, purpose: str) -> None:
+    allowed = permissions(synthesise(), "Ingestion", f"{name}Role")
+    prefix = variables(name)["DOWNLOADS_PREFIX"]
+
+    assert prefix == f"downloads/{purpose}/"
+    for action in ("s3:DeleteObject", "s3:ListMultipartUploadParts"):
+        assert {each.split("/", 1)[1] for each in allowed.resources[action]} == {f"{prefix}*"}
+    assert {"StringLike": {"s3:prefix": f"{prefix}*"}} in [
+        each.get("Condition") for each in allowed.statements if each["Action"] == "s3:ListBucket"
+    ]
+    # No event makes a snapshot of it.
+    rule = synthesise().only("AWS::Events::Rule", stack="Ingestion")["EventPattern"]
+    assert not any(prefix.startswith(key["prefix"]) for key in rule["detail"]["object"]["key"])
 
 
 @pytest.mark.parametrize(

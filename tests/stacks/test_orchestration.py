@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from local.conditions import RUN_JOB_FLOW_IMPLIES
+from local.demo import LOCAL_SETTINGS
 from stacks.configuration import SettingsError
 from stacks.constructs.bundle import ROOT
 from tests.stacks.assembly import Assembly, synthesise
@@ -209,12 +210,46 @@ def test_the_variable_names_everything_that_the_dags_use() -> None:
     assert len(value["containers"]["subnets"]) == 3
     assert value["timeouts"] == {
         "lambda": 900,
+        "invocation": 320,
+        "download": 3600,
         "glue": 3600,
         "emr": 7200,
         "statement": 1800,
         "container": 3600,
         "arrival": 21600,
     }
+
+
+def test_the_demo_s_templates_differ_in_how_often_tasks_ask_and_in_nothing_else() -> None:
+    overrides = {name.removeprefix("REFSTACK_").lower(): value for name, value in LOCAL_SETTINGS.items()}
+    aws, here = synthesise(), synthesise(**overrides)
+
+    assert (known_to_dags(aws)["poll_seconds"], known_to_dags(here)["poll_seconds"]) == (20, 1)
+    for stack in aws.stacks:
+        texts = [json.dumps(assembly.template(stack)) for assembly in (aws, here)]
+        same = {re.sub(r"(poll_seconds\W+)\d+", r"\1", text) for text in texts}
+        assert len(same) == 1, stack
+
+
+@pytest.mark.parametrize("name", ["dev", "stage", "prod"])
+def test_no_task_waits_for_an_answer_on_a_connection_that_is_gone(name: str) -> None:
+    # NAT gateways and interface endpoints drop what is idle for 350 s.
+    assembly = synthesise(name)
+    invoked = {
+        reference.removeprefix("<").removesuffix(".Arn>")
+        for reference in permissions(assembly, "Orchestration", "Role").resources["lambda:InvokeFunction"]
+    }
+    timeouts = {
+        key: each["Properties"]["Timeout"]
+        for key, each in assembly.resources("AWS::Lambda::Function").items()
+        if any(key.split("/")[1] in reference for reference in invoked)
+    }
+    waits = known_to_dags(assembly)["timeouts"]
+
+    assert len(timeouts) == len(invoked) == 4
+    assert max(timeouts.values()) < waits["invocation"] < 350
+    # A download has room for more than one.
+    assert waits["download"] > 2 * waits["invocation"]
 
 
 def test_logs_go_to_groups_that_exist_before_with_a_retention() -> None:

@@ -129,9 +129,29 @@ def test_texts_are_cut_to_what_copy_takes_and_longer_keys_rejected(spark: SparkS
     assert (row.manufacturer, row.model, row.engine) == ("x" * 50, "é" * 12, "é" * 25)
 
 
-def test_without_any_snapshot_the_step_fails(spark: SparkSession, tmp_path: Path) -> None:
-    with pytest.raises(UnreadableObjectError, match="no snapshot of the aircraft at file:"):
-        merge(spark, Lake(tmp_path))
+def test_before_the_first_snapshot_the_history_is_empty_and_nothing_is_kept(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    lake = Lake(tmp_path)
+
+    assert versions(merge(spark, lake)) == []
+    assert merge(spark, lake).counts == {}
+    assert state_files(lake) == {}
+
+    lake.put_snapshot("aircraft", APRIL, [aircraft("N14228")])
+    assert versions(merge(spark, lake)) == [("N14228", BEGINNING, END_OF_TIME, 55)]
+
+
+def test_a_history_is_not_given_up_because_every_snapshot_is_gone(spark: SparkSession, lake: Lake) -> None:
+    merge(spark, lake)
+    kept = state_files(lake)
+    for snapshot in (lake.root / "raw" / "aircraft").rglob("*.csv.gz"):
+        snapshot.unlink()
+
+    with pytest.raises(UnreadableObjectError, match="All 1 snapshots of the aircraft that had been merged"):
+        merge(spark, lake)
+
+    assert state_files(lake) == kept
 
 
 @pytest.mark.parametrize("defect", ["no rows", "another header", "cut off"])

@@ -71,6 +71,39 @@ def lose(lake: Lake, warehouse: Warehouse, week: Period) -> None:
             session.execute(f"DELETE FROM core.{table.name} WHERE flight_date {days}".encode())
 
 
+def test_days_without_any_list_get_the_right_versions_when_the_lists_come(
+    spark: SparkSession, tmp_path: Path, warehouse: Warehouse
+) -> None:
+    first, later = Period(DAYS.start, DAYS.days()[2]), Period(DAYS.days()[3], DAYS.days()[3])
+    lake = Lake(tmp_path / "late")
+    plant_days(lake)
+    run(spark, lake, warehouse, first, "without")
+    unknown = warehouse.tables()
+    plant(lake, DAYS.end)
+    run(spark, lake, warehouse, later, "with")
+    late = warehouse.tables()
+
+    warehouse.reset()
+    whole = Lake(tmp_path / "whole")
+    plant(whole, DAYS.end)
+    plant_days(whole)
+    run(spark, whole, warehouse, Period(first.start, later.end), "whole")
+    expected = warehouse.tables()
+
+    keys = warehouse_columns("fact_flight", "airline_key", "aircraft_key")
+    assert {tuple(row[key] for key in keys) for row in unknown["fact_flight"]} == {(-1, -1)}
+    assert len(unknown["dim_aircraft"]) == len(unknown["dim_airline"]) == 1, "the unknown member"
+    assert len({row[keys[1]] for row in expected["fact_flight"]}) > 3
+    for name, rows in late.items():
+        assert rows == expected[name], name
+
+
+def warehouse_columns(table: str, *columns: str) -> list[int]:
+    """Positions of columns in a table's rows."""
+    [found] = [each for each in FACTS if each.name == table]
+    return [found.names.index(column) for column in columns]
+
+
 def test_full_build_daily_runs_and_a_backfill_give_the_same_tables(
     spark: SparkSession, tmp_path: Path, warehouse: Warehouse
 ) -> None:
