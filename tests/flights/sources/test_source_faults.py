@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flights.sources import bts, carriers, faa, snapshots
-from flights.sources.download import PassingError, RetryPolicy, SourceError
+from flights.sources.download import RetryPolicy, SourceError
 from flights.sources.raw_objects import csv_line
 from flights.sources.snapshots import _collected
+from tests.flights.sources.test_archives import packed, patched
 
 DAY = date(2013, 1, 1)
 ONCE = RetryPolicy(1)
@@ -99,6 +100,13 @@ def flights(source, day=DAY):
     return refused.value
 
 
+@pytest.mark.parametrize("fault", [{"method": 9}, {"flags": 1}], ids=["deflate64", "encrypted"])
+def test_a_month_that_cannot_be_unpacked_is_a_sentence(source, answer, fault):
+    source.answers = [answer(body=patched(packed(b"FlightDate\n"), **fault))]
+
+    assert type(flights(source)) is SourceError
+
+
 @pytest.mark.parametrize(("month", "never"), [((1995, 5), True), ((1987, 9), True), ((2000, 1), False)])
 def test_a_month_that_bts_will_never_have_is_no_month_to_wait_for(source, answer, month, never):
     source.answers = [answer(status=404)]
@@ -140,7 +148,7 @@ def test_a_date_beyond_the_calendar_is_a_sentence(source, answer):
 
     with pytest.raises(SourceError, match=r"http://.* was last modified on 'Fri, 31 Dec 9999") as refused:
         airlines(source)
-    assert not isinstance(refused.value, PassingError)
+    assert type(refused.value) is SourceError
 
 
 @pytest.mark.parametrize(
