@@ -29,7 +29,7 @@ SPARK_PACKAGES = (
     "software.amazon.msk:aws-msk-iam-auth:2.3.2",
 )
 """What a streaming job names in --packages: the same coordinates here and on EMR."""
-IVY_PROCESSES = 4
+IVY_PROCESSES = 3
 """Ivy fetches one jar after the other, mostly waiting for answers: so many of them work on a set."""
 
 
