@@ -56,14 +56,14 @@ lint: setup ## ruff, mypy --strict, hadolint, cdk-nag, cfn-lint
 synth: setup ## synthesise every stack of ENV (dev, stage, prod, localstack) into cdk.out/
 	@$(RUN) synth --env $(ENV)
 
-deploy: setup ## deploy ENV to AWS, or with ENV=localstack to the endpoint in LOCALSTACK_HOST
-	@$(RUN) deploy --env $(ENV)
+deploy: setup ## deploy ENV to AWS, or with ENV=localstack to LOCALSTACK_HOST; YES=1 deletes what is switched off
+	@$(RUN) deploy --env $(ENV) $(if $(filter 1,$(YES)),--yes)
 
 doctor: setup ## what a deploy of ENV would stumble over in your account: quotas, names, zones; reads only
 	@$(RUN) doctor --env $(ENV)
 
-destroy: setup ## destroy ENV: empty its buckets, then delete its stacks
-	@$(RUN) destroy --env $(ENV)
+destroy: setup ## delete the stacks of ENV and list what is left; SWEEP=1 deletes that, except retained data
+	@$(RUN) destroy --env $(ENV) $(if $(filter 1,$(SWEEP)),--sweep)
 
 sources: setup ## ask each live source of ENV one small request, and show what it answers
 	@$(RUN) sources --env $(ENV)

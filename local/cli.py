@@ -19,6 +19,9 @@ from local import live_sources, runtime, stream_view
 from local import spark_history as history
 from local.errors import UserFacingError
 from local.layout import ROOT, home
+from local.lifecycle import change, destruction
+from local.lifecycle.account import Account
+from local.lifecycle.sweep import sweep as list_remnants
 from local.toolchain import ToolchainError, tools
 from stacks.configuration import SettingsError, load
 
@@ -93,18 +96,28 @@ def synth(env: Env = "dev") -> None:
 
 
 @app.command()
-def deploy(env: Env = "dev") -> None:
+def deploy(
+    env: Env = "dev",
+    yes: Annotated[bool, typer.Option(help="delete stacks that are switched off without asking")] = False,
+) -> None:
     """Deploy to AWS with your own credentials; with ENV=localstack to the endpoint in LOCALSTACK_HOST."""
     environment = cdk.localstack_environment() if env == "localstack" else {}
     if environment:
         cdk.bootstrap(environment)
     cdk.synth(env)
+
+    def agree(question: str) -> bool:
+        return yes or (sys.stdin.isatty() and typer.confirm(question))
+
+    change.prepare(
+        Account(environment),
+        env,
+        cdk.templates(),
+        lambda stack: cdk.deploy(environment, only=stack),
+        agree,
+        say,
+    )
     cdk.deploy(environment)
-    for name in cdk.left_over(environment, env):
-        console.print(
-            f"{name} is switched off but still deployed. Delete it: "
-            f"aws cloudformation delete-stack --stack-name {name}"
-        )
 
 
 @app.command()
@@ -112,19 +125,27 @@ def doctor(env: Env = "dev") -> None:
     """Ask the account, with calls that only read, what a deploy of ENV would stumble over."""
     from local.doctor.run import run
 
-    try:
-        settings = load(env, os.environ)
-    except SettingsError as error:
-        raise UserFacingError(str(error)) from error
-    raise typer.Exit(run(settings, console))
+    raise typer.Exit(run(load(env, os.environ), console))
 
 
 @app.command()
-def destroy(env: Env = "dev") -> None:
-    """Empty the buckets that the settings allow to delete, then destroy the stacks."""
+def destroy(
+    env: Env = "dev",
+    sweep: Annotated[bool, typer.Option(help="delete what the stacks leave, except retained data")] = False,
+) -> None:
+    """Delete the stacks with the buckets that the settings allow to delete; list what is left."""
     environment = cdk.localstack_environment() if env == "localstack" else {}
-    cdk.synth(env)
-    cdk.destroy(environment, console.print)
+    settings = load(env, os.environ)
+    account = Account(environment)
+    problem = destruction.destroy(account, env, say)
+    list_remnants(account, env, say, delete=sweep, remove_data=settings.environment.remove_data_on_destroy)
+    if problem:
+        raise UserFacingError(problem)
+
+
+def say(text: str) -> None:
+    """Print a sentence as it is, without markup."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -226,7 +247,7 @@ def main() -> int:
         signal.signal(number, signal.default_int_handler)
     try:
         code = app(standalone_mode=False) or 0
-    except (UserFacingError, ToolchainError) as failure:
+    except (UserFacingError, ToolchainError, SettingsError) as failure:
         if os.environ.get("DEBUG") == "1":
             raise
         console.print(f"[red]Failed:[/red] {failure}", soft_wrap=True)

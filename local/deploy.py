@@ -6,20 +6,16 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import boto3
 
 from local.errors import UserFacingError
 from local.layout import ACCOUNT, HOST, REGION, ROOT, home, tools_dir
 from local.toolchain import tools
 
-PROJECT = "refstack"
 CDK_OUT = ROOT / "cdk.out"
 FLAGS = ("--no-notices", "--no-version-reporting", "--no-color")
-Say = Callable[[str], None]
 
 
 def synth(
@@ -49,23 +45,39 @@ def bootstrap(environment: Mapping[str, str], *, log: Path | None = None) -> Non
     run(["bootstrap", target], "bootstrap the account", environment=environment, log=log, folder=tools_dir())
 
 
-def deploy(environment: Mapping[str, str], *, output: Path = CDK_OUT, log: Path | None = None) -> None:
-    """Deploy every synthesised stack of `output`, exactly as it was synthesised."""
+def deploy(
+    environment: Mapping[str, str],
+    *,
+    output: Path = CDK_OUT,
+    log: Path | None = None,
+    only: str | None = None,
+) -> None:
+    """Deploy every synthesised stack of `output`, as it was synthesised; or only the stack `only`."""
+    stacks = ["--all"] if only is None else [_artifacts(output)[only], "--exclusively"]
     run(
-        ["deploy", "--all", "--app", str(output), "--require-approval", "never", "--concurrency", "10"],
-        "deploy the stacks",
+        ["deploy", *stacks, "--app", str(output), "--require-approval", "never", "--concurrency", "10"],
+        "deploy the stacks" if only is None else f"deploy {only}",
         environment=environment,
         log=log,
     )
 
 
-def destroy(environment: Mapping[str, str], say: Say, *, output: Path = CDK_OUT) -> None:
-    """Empty the buckets that go with their stacks, then delete the stacks of `output`."""
-    for stack in stack_names(output):
-        for bucket in _disposable_buckets(environment, stack):
-            say(f"Emptying {bucket} ...")
-            _empty(environment, bucket)
-    run(["destroy", "--all", "--app", str(output), "--force"], "destroy the stacks", environment=environment)
+def templates(output: Path = CDK_OUT) -> dict[str, Any]:
+    """The synthesised templates by stack name."""
+    return {
+        name: json.loads((output / f"{artifact}.template.json").read_text(encoding="utf-8"))
+        for name, artifact in _artifacts(output).items()
+    }
+
+
+def _artifacts(output: Path) -> dict[str, str]:
+    """The CDK's own id of each synthesised stack, by stack name."""
+    artifacts = json.loads((output / "manifest.json").read_text(encoding="utf-8"))["artifacts"]
+    return {
+        part["properties"].get("stackName", artifact): artifact
+        for artifact, part in artifacts.items()
+        if part["type"] == "aws:cloudformation:stack"
+    }
 
 
 def stack_names(output: Path = CDK_OUT) -> list[str]:
@@ -84,19 +96,6 @@ def stack_names(output: Path = CDK_OUT) -> list[str]:
     for name in stacks:
         visit(name)
     return [stacks[name]["properties"].get("stackName", name) for name in ordered]
-
-
-def left_over(environment: Mapping[str, str], env: str, *, output: Path = CDK_OUT) -> list[str]:
-    """Names of deployed stacks of `env` that are switched off now; a deploy leaves them alone."""
-    expected = set(stack_names(output))
-    pages = _client(environment, "cloudformation").get_paginator("list_stacks").paginate()
-    deployed = {
-        stack["StackName"]
-        for page in pages
-        for stack in page["StackSummaries"]
-        if stack["StackStatus"] != "DELETE_COMPLETE"
-    }
-    return sorted(name for name in deployed - expected if name.startswith(f"{PROJECT}-{env}-"))
 
 
 def localstack_environment() -> dict[str, str]:
@@ -163,41 +162,3 @@ def _first_error(told: str) -> str:
 
 def _without_credentials() -> dict[str, str]:
     return {"AWS_EC2_METADATA_DISABLED": "true"}
-
-
-def _client(environment: Mapping[str, str], service: str) -> Any:
-    """A client of the account that `environment` points to; what it leaves out is the machine's own."""
-    return boto3.client(  # type: ignore[call-overload]
-        service,
-        endpoint_url=environment.get("AWS_ENDPOINT_URL"),
-        region_name=environment.get("AWS_REGION") or os.environ.get("AWS_REGION"),
-        aws_access_key_id=environment.get("AWS_ACCESS_KEY_ID"),
-        aws_secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY"),
-    )
-
-
-def _disposable_buckets(environment: Mapping[str, str], stack: str) -> list[str]:
-    """Buckets of a deployed stack that CloudFormation will delete with it."""
-    cloudformation = _client(environment, "cloudformation")
-    try:
-        body = cloudformation.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
-    except cloudformation.exceptions.ClientError:
-        return []
-    template = body if isinstance(body, dict) else json.loads(body)
-    resources = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
-    return [
-        resource["PhysicalResourceId"]
-        for page in resources
-        for resource in page["StackResourceSummaries"]
-        if resource["ResourceType"] == "AWS::S3::Bucket"
-        and template["Resources"].get(resource["LogicalResourceId"], {}).get("DeletionPolicy") == "Delete"
-    ]
-
-
-def _empty(environment: Mapping[str, str], bucket: str) -> None:
-    s3 = _client(environment, "s3")
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-        found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-        objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
-        if objects:
-            s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})

@@ -189,9 +189,10 @@ def ivy(scratch: Path, coordinates: Sequence[str], *, transitive: bool, without:
             *("org.apache.ivy.Main", "-settings", settings, "-cache", scratch / "cache", "-ivy", module),
             *("-confs", "default", "-retrieve", "fetched/[organisation]/[artifact]@[revision].[ext]"),
         ],
-        f"fetch {', '.join(artifact for _, artifact, _ in parts)}",
+        f"fetch {', '.join(artifact for _, artifact, _ in parts[:3])}{' and more' if parts[3:] else ''}",
         env=java_environment(),
         folder=scratch,
+        reasons=("Server access error", "not found"),
     )
     return fetched
 

@@ -113,10 +113,12 @@ def run(
     *,
     env: Mapping[str, str] | None = None,
     folder: Path = ROOT,
+    reasons: Sequence[str] = (),
 ) -> None:
     """Run a program of the set-up in `folder`.
 
-    Raises ToolchainError, "Could not <purpose>: …", with the last line that it wrote when it fails.
+    Raises ToolchainError, "Could not <purpose>: …", when it fails: with a line that it printed that has one
+    of the `reasons` in it, the first of them before the others, or with the last line of its errors.
     """
     done = subprocess.run(
         [str(part) for part in argv],
@@ -133,6 +135,8 @@ def run(
         log = tools_dir() / "failed.log"
         log.write_text(f"$ {' '.join(str(part) for part in argv)}\n{done.stdout}\n{done.stderr}")
         last = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "no message")
+        told = (line for reason in reasons for line in done.stdout.splitlines() if reason in line)
+        last = next(told, last)
         raise ToolchainError(
             f"Could not {purpose}: {last.strip()} (log: {log}; check the network and run again)"
         )

@@ -12,6 +12,7 @@ from airflow.sdk import DAG, Param, task
 from botocore.exceptions import ClientError
 from refstack_dags.backfill_plan import monthly_file, monthly_runs
 from refstack_dags.run_reports import too_late
+from refstack_dags.run_request import no_retry_if_refused
 from refstack_dags.settings import Limits, cfg
 from refstack_dags.task_defaults import DEFAULT_ARGS
 
@@ -55,17 +56,18 @@ with DAG(
     tags=["flights", "backfill"],
 ) as dag:
 
-    @task(task_id="plan", task_display_name="Check the range, split it into months", retries=0)
+    @task(task_id="plan", task_display_name="Check the range, split it into months")
     def resolve_plan(params: dict[str, Any]) -> list[dict[str, Any]]:
         """One run a month."""
-        return monthly_runs(
-            params["start"], params["end"], datetime.now(UTC).date(), cfg["publication_lag_days"]
-        )
+        with no_retry_if_refused():
+            return monthly_runs(
+                params["start"], params["end"], datetime.now(UTC).date(), cfg["publication_lag_days"]
+            )
 
     @task(task_id="last_file", task_display_name="Name the last month's file")
-    def name_last_file(params: dict[str, Any]) -> str:
+    def name_last_file(months: list[dict[str, Any]]) -> str:
         """The file that the source must have."""
-        return monthly_file(params["end"])
+        return monthly_file(months[-1]["conf"]["end"])
 
     @task(task_id="make_pool", task_display_name="Have the pool of one slot")
     def make_pool() -> None:
@@ -93,7 +95,7 @@ with DAG(
         task_display_name="The source has the last month",
         http_conn_id="flights_source",
         method="HEAD",
-        endpoint=name_last_file(),
+        endpoint=name_last_file(plan),
         pre_execute=Limits("lambda"),
     )
     run_months = TriggerDagRunOperator.partial(
@@ -112,5 +114,4 @@ with DAG(
         max_active_tis_per_dagrun=1,
         map_index_template="{{ task.trigger_run_id }}",
     ).expand_kwargs(plan)
-    plan >> source_has_it
     [source_has_it, make_pool()] >> run_months

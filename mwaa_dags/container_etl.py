@@ -9,6 +9,7 @@ from airflow.sdk import DAG, Param
 from refstack_dags import date_range
 from refstack_dags.container import ContainerOperator
 from refstack_dags.run_reports import too_late
+from refstack_dags.run_request import no_retry_if_refused
 from refstack_dags.settings import cfg
 from refstack_dags.task_defaults import DEFAULT_ARGS
 
@@ -31,7 +32,8 @@ failure ends with the container's last lines.
 
 def days_of_run(params: dict[str, Any], dag_run: Any) -> list[str]:
     """First and last day of a run, as ISO dates."""
-    return [day.isoformat() for day in date_range.of_run(params, dag_run, cfg["publication_lag_days"])]
+    with no_retry_if_refused():
+        return [day.isoformat() for day in date_range.of_run(params, dag_run, cfg["publication_lag_days"])]
 
 
 with DAG(

@@ -15,6 +15,7 @@ from refstack_dags import arrivals
 from refstack_dags.operational_database import OperationalDatabaseOperator
 from refstack_dags.redshift_script import redshift_script
 from refstack_dags.run_reports import too_late
+from refstack_dags.run_request import no_retry_if_refused
 from refstack_dags.settings import Limits, cfg
 from refstack_dags.task_defaults import DEFAULT_ARGS
 
@@ -82,7 +83,8 @@ with DAG(
     def resolve_day(params: dict[str, Any], dag_run: Any) -> str:
         """The day, in ISO's form."""
         if params["day"] is not None:
-            return date.fromisoformat(params["day"]).isoformat()
+            with no_retry_if_refused():
+                return date.fromisoformat(params["day"]).isoformat()
         due: date = (dag_run.logical_date or dag_run.run_after).date()
         return (due - timedelta(days=cfg["publication_lag_days"])).isoformat()
 

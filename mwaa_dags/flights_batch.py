@@ -17,6 +17,7 @@ from refstack_dags.container import ContainerOperator
 from refstack_dags.functions import FunctionOperator
 from refstack_dags.glue import GATE
 from refstack_dags.redshift_script import redshift_script
+from refstack_dags.run_request import no_retry_if_refused
 from refstack_dags.settings import Limits, cfg
 from refstack_dags.task_defaults import DEFAULT_ARGS
 
@@ -76,7 +77,8 @@ with DAG(
     @task(task_id="plan", task_display_name="Resolve the range of days", multiple_outputs=True)
     def resolve_plan(params: dict[str, Any], dag_run: Any, run_id: str) -> dict[str, Any]:
         """The run's days, its key, what its partitions meet, and the last raw object of each month."""
-        start, end = date_range.of_run(params, dag_run, cfg["publication_lag_days"])
+        with no_retry_if_refused():
+            start, end = date_range.of_run(params, dag_run, cfg["publication_lag_days"])
         return {
             **date_range.plan(start, end, run_id),
             "last_raw_keys": [
@@ -94,13 +96,23 @@ with DAG(
         ]
 
     @task(task_id="gate", task_display_name="Every quality rule passes")
-    def pass_quality_gate(run_key: str, start: str, end: str, evaluation: str) -> dict[str, Any]:
+    def pass_quality_gate(
+        run_key: str, start: str, end: str, curation: str, evaluation: str
+    ) -> dict[str, Any]:
         """Keep the results of an evaluation run; fail, without another try, unless every rule passed."""
         results = GlueDataQualityHook(aws_conn_id=None).get_evaluation_run_results(evaluation)["Results"]
-        days = (date.fromisoformat(end) - date.fromisoformat(start)).days + 1
-        found = quality.records(run_key, GATE, results, days)
-        key, bucket = quality.results_key(run_key, GATE), cfg["buckets"]["curated"]
-        S3Hook(aws_conn_id=None).load_string(quality.lines(found), key, bucket, replace=True)
+        first, last = date.fromisoformat(start), date.fromisoformat(end)
+        s3, bucket = S3Hook(aws_conn_id=None), cfg["buckets"]["curated"]
+        found = quality.records(
+            run_key,
+            GATE,
+            results,
+            days=(last - first).days + 1,
+            files=glue.curated_files(s3, bucket, first, last),
+            since=glue.started(cfg["glue"]["curate_flights"], curation),
+        )
+        key = quality.results_key(run_key, GATE)
+        s3.load_string(quality.lines(found), key, bucket, replace=True)
         if refused := quality.refusal(GATE, found):
             raise AirflowFailException(refused)
         return quality.summary(GATE, found)
@@ -175,7 +187,7 @@ with DAG(
     with TaskGroup("quality", tooltip="The curated days meet their rules, or nothing is loaded"):
         # The next task judges, after it has kept the results.
         evaluate = glue.evaluate_rules(plan, verify_result_status=False)
-        gate = pass_quality_gate(plan["run_key"], plan["start"], plan["end"], evaluate.output)
+        gate = pass_quality_gate(plan["run_key"], plan["start"], plan["end"], curate.output, evaluate.output)
 
     with TaskGroup("transform", tooltip="Curated flights and weather to a star schema, on EMR"):
         create_cluster = emr.create_cluster(plan["run_key"])
@@ -209,12 +221,11 @@ with DAG(
             payload="{}",
             pre_execute=Limits("lambda"),
         )
-        create_tables = redshift_script("create_tables", "Tables", plan_task_id="plan")
+        create_tables = redshift_script("create_tables", "Tables", plan=plan)
         load = {
-            name: redshift_script(f"load_{name}", f"Load {name}", plan_task_id="plan")
-            for name in (*DIMENSIONS, *FACTS)
+            name: redshift_script(f"load_{name}", f"Load {name}", plan=plan) for name in (*DIMENSIONS, *FACTS)
         }
-        count_rows = redshift_script("count_rows", "Count rows", plan_task_id="plan", return_sql_result=True)
+        count_rows = redshift_script("count_rows", "Count rows", plan=plan, return_sql_result=True)
 
         dbt_build = ContainerOperator(
             task_id="dbt_build",

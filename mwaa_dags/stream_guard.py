@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.configuration import conf
+from airflow.exceptions import AirflowFailException
 from airflow.providers.amazon.aws.hooks.emr import EmrServerlessHook
 from airflow.providers.amazon.aws.hooks.ssm import SsmHook
 from airflow.providers.amazon.aws.operators.emr import EmrServerlessStartJobOperator
@@ -56,7 +57,10 @@ with DAG(
         """The StartJobRun request that the Spark stack keeps in SSM."""
         parameter = cfg["stream"]["request_parameter"]
         if parameter is None:
-            raise ValueError("No streaming job is deployed: the stacks Streaming and Spark must be on.")
+            # Not before a deploy.
+            raise AirflowFailException(
+                "No streaming job is deployed: the stacks Streaming and Spark must be on."
+            )
         request: dict[str, Any] = json.loads(SsmHook(aws_conn_id=None).get_parameter_value(parameter))
         return request
 

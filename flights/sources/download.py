@@ -112,8 +112,17 @@ class Downloader:
         """
         partial = self._partial(url) if self._partial else TemporaryPartial()
 
+        farthest = partial.size
+
         def attempt() -> T:
-            answer = self._document(url, partial)
+            nonlocal farthest
+            try:
+                answer = self._document(url, partial)
+            except PassingError as error:
+                # A server that answers no ranges comes as far as before each time: that is not progress.
+                error.progress = partial.size >= farthest + CHUNK_BYTES
+                farthest = max(farthest, partial.size)
+                raise
             with answer.body:
                 return read(answer)
 
@@ -165,7 +174,7 @@ class Downloader:
         if total is not None and total > self._limit:
             partial.discard()
             raise SourceError(f"{url} has {total:,} bytes, more than the limit of {self._limit:,}")
-        before, waiting = partial.size, bytearray()
+        received, waiting = partial.size, bytearray()
 
         def flush() -> None:
             if waiting:
@@ -174,12 +183,8 @@ class Downloader:
 
         def broken(why: str) -> PassingError:
             whole = total if total is not None else "an unknown number of"
-            return PassingError(
-                f"{url} broke off after {partial.size} of {whole} bytes{why}",
-                progress=partial.size - before >= CHUNK_BYTES,
-            )
+            return PassingError(f"{url} broke off after {partial.size} of {whole} bytes{why}")
 
-        received = before
         while True:
             try:
                 piece = answer.raw.read1(CHUNK_BYTES - len(waiting), decode_content=False)

@@ -18,9 +18,9 @@ class CertificateError(SourceError):
 class PassingError(SourceError):
     """A fault that may be gone at the next attempt: an overloaded server, a time-out, a damaged download."""
 
-    def __init__(self, message: str, *, retry_after: float | None = None, progress: bool = False) -> None:
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         """Seconds that the server asks to wait; None if it does not."""
-        self.progress = progress
-        """Whether the attempt added bytes to the download, so that it does not count as failed."""
+        self.progress = False
+        """Whether the attempt brought a download farther than those before it, so that it does not count."""

@@ -54,7 +54,11 @@ def describe_flow_logs(request: Request) -> dict[str, Any]:
     keys = {"resource-id": "ResourceId", "log-group-name": "LogGroupName", "traffic-type": "TrafficType"}
     filters = _filters(request, "Filter", keys)
     wanted = request.params.get("FlowLogIds")
-    found = [one for one in _flow_logs.values() if _selected(one, "FlowLogId", wanted, filters)]
+    found = [
+        one
+        for one in _flow_logs.values()
+        if _selected({**one, **_by_filter(one["FlowLogId"])}, "FlowLogId", wanted, filters)
+    ]
     return {"FlowLogs": [{**one, "Tags": ec2._tags.get(one["FlowLogId"], [])} for one in found]}
 
 
@@ -99,11 +103,15 @@ def create_nat_gateway(request: Request) -> dict[str, Any]:
 
 @service.operation("DescribeNatGateways")
 def describe_nat_gateways(request: Request) -> dict[str, Any]:
-    """NAT gateways by id and by the filters vpc-id, subnet-id and state."""
+    """NAT gateways by id and by the filters vpc-id, subnet-id, state and tag:<key>."""
     keys = {"vpc-id": "VpcId", "subnet-id": "SubnetId", "state": "State"}
     filters = _filters(request, "Filter", keys)
     wanted = request.params.get("NatGatewayIds")
-    found = [one for one in _nat_gateways.values() if _selected(one, "NatGatewayId", wanted, filters)]
+    found = [
+        one
+        for one in _nat_gateways.values()
+        if _selected({**one, **_by_filter(one["NatGatewayId"])}, "NatGatewayId", wanted, filters)
+    ]
     return {"NatGateways": [{**one, "Tags": ec2._tags.get(one["NatGatewayId"], [])} for one in found]}
 
 
@@ -188,10 +196,15 @@ def _given(params: dict[str, Any], *names: str) -> dict[str, Any]:
 def _filters(request: Request, member: str, keys: dict[str, str]) -> dict[str, list[str]]:
     found = {}
     for one in request.params.get(member, []):
-        if one["Name"] not in keys:
+        if one["Name"] not in keys and not one["Name"].startswith("tag:"):
             raise service.error("InvalidParameterValue", f"The filter '{one['Name']}' is invalid")
-        found[keys[one["Name"]]] = one["Values"]
+        found[keys.get(one["Name"], one["Name"])] = one["Values"]
     return found
+
+
+def _by_filter(identifier: str) -> dict[str, str]:
+    """A resource's tags by the names that filters have for them."""
+    return {f"tag:{tag['Key']}": tag["Value"] for tag in ec2._tags.get(identifier, [])}
 
 
 def _selected(

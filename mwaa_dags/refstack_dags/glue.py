@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Any
 
+from airflow.providers.amazon.aws.hooks.glue import GlueJobHook
+from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.amazon.aws.operators.glue import (
     GlueDataQualityRuleSetEvaluationRunOperator,
     GlueJobOperator,
 )
 from airflow.sdk import Context
 
+from refstack_dags import date_range, quality
 from refstack_dags.job_runs import RUN_KEY, active_run
 from refstack_dags.quality import curated_days
 from refstack_dags.settings import EvaluationLimits, Limits
@@ -46,6 +50,23 @@ def curate_flights(plan: Any, title: str, **kwargs: Any) -> CurationOperator:
         pre_execute=Limits("glue"),
         **kwargs,
     )
+
+
+def started(job_name: str, job_run: str) -> datetime:
+    """When a job run started."""
+    run = GlueJobHook(aws_conn_id=None).conn.get_job_run(JobName=job_name, RunId=job_run)["JobRun"]
+    found: datetime = run["StartedOn"]
+    return found
+
+
+def curated_files(s3: S3Hook, bucket: str, first: date, last: date) -> dict[str, datetime]:
+    """The files of curated flights of a range of days: key to last modification."""
+    listed = (
+        file
+        for since, _ in date_range.months(first, last)
+        for file in s3.get_file_metadata(f"flights/year={since:%Y}/month={since:%m}/", bucket)
+    )
+    return quality.files_of_days(listed, "flights/", first, last)
 
 
 def evaluate_rules(plan: Any, **kwargs: Any) -> GlueDataQualityRuleSetEvaluationRunOperator:

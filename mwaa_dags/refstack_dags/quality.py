@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 OUTCOMES = {"PASS": "passed", "FAIL": "failed", "ERROR": "error"}
 DAYS_METRIC = "Column.flight_date.DistinctValuesCount"
+FRESHNESS = "Every file was written by the run's own curation"
+"""Not a rule of DQDL: FileFreshness compares with the present, so an evaluation that is repeated days later,
+after a rule was corrected, would refuse the very files that it accepted."""
 
 Record = dict[str, str | None]
 """One rule's result: run_key, gate, table, rule, outcome, observed, message, evaluated_at."""
@@ -28,16 +31,37 @@ def curated_days(table: str, predicate: Any) -> dict[str, Any]:
     }
 
 
+def files_of_days(
+    listed: Iterable[Mapping[str, Any]], prefix: str, first: date, last: date
+) -> dict[str, datetime]:
+    """Key to last modification of objects, as S3 lists them, in the days' folders under `prefix`."""
+    # Years, months and days have fixed widths, so folders sort as their days.
+    low, high = (f"{prefix}year={day:%Y}/month={day:%m}/day={day:%d}/" for day in (first, last))
+    return {
+        file["Key"]: file["LastModified"]
+        for file in listed
+        if len(file["Key"]) > len(low) and low <= file["Key"][: len(low)] <= high
+    }
+
+
 def results_key(run_key: str, gate: str) -> str:
     """Key of a gate's results in the curated bucket."""
     return f"quality/run={run_key}/{gate}.jsonl"
 
 
-def records(run_key: str, gate: str, results: Iterable[Mapping[str, Any]], days: int) -> list[Record]:
+def records(
+    run_key: str,
+    gate: str,
+    results: Iterable[Mapping[str, Any]],
+    days: int,
+    files: Mapping[str, datetime],
+    since: datetime,
+) -> list[Record]:
     """A record for each rule of the results of one evaluation run.
 
-    A ruleset does not know how many days a run has. It measures how many have flights; that there are flights
-    of all `days` is held against that here, as one more rule.
+    A ruleset does not know how many days a run has, nor when it wrote its files. It measures how many days
+    have flights; that all `days` do is one more rule here. Another one is that all `files` of these days (key
+    to last modification) were written after the run's curation had started, at `since`.
     """
     found: list[Record] = []
     for result in results:
@@ -49,7 +73,7 @@ def records(run_key: str, gate: str, results: Iterable[Mapping[str, Any]], days:
         }
         at = result.get("CompletedOn") or datetime.now(UTC)
         evaluated_at = at.astimezone(UTC).isoformat(timespec="seconds")
-        rules = [*result["RuleResults"], *_every_day(result["RuleResults"], days)]
+        rules = [*result["RuleResults"], *_every_day(result["RuleResults"], days), _fresh(files, since)]
         found += [
             {
                 **common,
@@ -77,6 +101,19 @@ def _every_day(rules: list[Mapping[str, Any]], days: int) -> list[Mapping[str, A
         }
         for metrics in measured
     ]
+
+
+def _fresh(files: Mapping[str, datetime], since: datetime) -> Mapping[str, Any]:
+    # S3 gives whole seconds.
+    stale = sorted(key for key, modified in files.items() if modified < since.replace(microsecond=0))
+    return {
+        "Description": FRESHNESS,
+        "Result": "FAIL" if stale else "PASS",
+        "EvaluatedMetrics": {"FileCount": len(files), "StaleFileCount": len(stale)},
+        "EvaluationMessage": f"{stale[0]} is older than the curation, which started at {since.isoformat()}"
+        if stale
+        else None,
+    }
 
 
 def _observed(metrics: Mapping[str, float]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlparse
@@ -23,18 +24,20 @@ def statements(script: str) -> list[str]:
 class RedshiftScriptOperator(RedshiftDataOperator):
     """A RedshiftDataOperator that takes one file of several statements.
 
-    They go to the Data API as one batch, which it runs as one transaction. The file's templates see what the
-    task `plan_task_id`, if there is one, returned (`start`, `end`, `run_key`) beside Airflow's own names.
+    They go to the Data API as one batch, which it runs as one transaction. The file's templates see the
+    values of `plan` (`start`, `end`, `run_key`), the output of another task, beside Airflow's own names. It
+    is a template field, so Airflow makes this task wait for that one.
     """
 
+    template_fields: Sequence[str] = (*RedshiftDataOperator.template_fields, "plan")
     sql: str | list[str]
 
-    def __init__(self, *, plan_task_id: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, plan: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.plan_task_id = plan_task_id
+        self.plan = plan
 
     def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
-        plan = context["ti"].xcom_pull(task_ids=self.plan_task_id) if self.plan_task_id else {}
+        plan = {} if self.plan is None else self.plan.resolve(context)
         super().render_template_fields({**context, **plan}, jinja_env)
         assert isinstance(self.sql, str), "one file, as it was rendered"
         batch = statements(self.sql)
@@ -44,13 +47,13 @@ class RedshiftScriptOperator(RedshiftDataOperator):
 
 
 def redshift_script(
-    name: str, title: str, *, folder: str = "sql", plan_task_id: str | None = None, **kwargs: Any
+    name: str, title: str, *, folder: str = "sql", plan: Any = None, **kwargs: Any
 ) -> RedshiftScriptOperator:
     """The task `name` that runs `<folder>/<name>.sql` in the deployment's warehouse."""
     return RedshiftScriptOperator(
         task_id=name,
         task_display_name=title,
-        plan_task_id=plan_task_id,
+        plan=plan,
         sql=f"{folder}/{name}.sql",
         database="{{ cfg.warehouse.database }}",
         workgroup_name="{{ cfg.warehouse.workgroup }}",

@@ -63,5 +63,5 @@ def _deployed() -> dict[str, str]:
     return {
         stack["StackName"]: stack["StackStatus"]
         for stack in stacks
-        if stack["StackName"].startswith(f"{deploy.PROJECT}-") and stack["StackStatus"] != "DELETE_COMPLETE"
+        if stack["StackName"].startswith("refstack-") and stack["StackStatus"] != "DELETE_COMPLETE"
     }

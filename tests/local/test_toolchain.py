@@ -167,7 +167,8 @@ def repository(own_tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             f"org.example:{name}:1.0 sha256:{hashlib.sha256(name.encode()).hexdigest()}\n" for name in "ab"
         )
     )
-    monkeypatch.setenv("JAVA_TOOL_OPTIONS", f"-Divy.default.ivy.user.dir={tmp_path / 'ivy'}")
+    alone = "-Dhttps.proxyHost=127.0.0.1 -Dhttps.proxyPort=1"
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", f"-Divy.default.ivy.user.dir={tmp_path / 'ivy'} {alone}")
     return tmp_path / "ivy" / "local" / "org.example"
 
 
@@ -197,6 +198,15 @@ def test_a_jar_that_is_not_the_locked_one_is_refused(own_tools: Path, repository
         jars.fetch("set")
 
     assert "b-1.0.jar" not in held(own_tools)
+
+
+def test_a_jar_that_cannot_be_had_is_named(own_tools: Path, repository: Path) -> None:
+    (repository / "b" / "1.0" / "jars" / "b.jar").unlink()
+
+    with pytest.raises(
+        ToolchainError, match=r"^Could not fetch b: Server access .*b-1\.0\.jar.* run again\)$"
+    ):
+        jars.fetch("set")
 
 
 def test_a_line_that_is_not_a_jar_is_named(repository: Path, tmp_path: Path) -> None:

@@ -7,9 +7,12 @@ While it parses, connections and variables are out of reach: a DAG file that doe
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import json
 import socket
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -72,13 +75,15 @@ XCOMS: dict[str, dict[str, Any]] = {
 
 
 class TaskInstance:
-    """As much of a task instance as rendering needs: the XComs of the tasks before it."""
+    """As much of a task instance as rendering needs: the XComs of the tasks before it, and who was asked."""
 
     def __init__(self, task: Any) -> None:
         self.task = task
+        self.pulled: set[str] = set()
 
     def xcom_pull(self, task_ids: Any, key: str = "return_value", **_: Any) -> Any:
         [task_id] = [task_ids] if isinstance(task_ids, str) else task_ids
+        self.pulled.add(task_id)
         value = XCOMS[self.task.dag.dag_id][task_id]
         return value if key == "return_value" else value[key]
 
@@ -90,13 +95,49 @@ def refuse(*_: Any, **__: Any) -> None:
 def rendered(dag: Any, task: Any) -> dict[str, Any]:
     """The task's template fields as a run of the range above would see them."""
     task = task.prepare_for_execution()
-    context = {"ti": TaskInstance(task), "task": task, "run_id": "manual__1", "params": dag.params.dump()}
-    context["dag_run"] = SimpleNamespace(logical_date=datetime(2013, 3, 17, tzinfo=UTC), run_after=None)
     try:
-        task.render_template_fields(context, dag.get_template_env())
+        task.render_template_fields(context_of(dag, TaskInstance(task)), dag.get_template_env())
     except (jinja2.TemplateError, ValueError) as error:
         return {"error": f"{type(error).__name__}: {error}"}
     return {name: getattr(task, name, None) for name in task.template_fields}
+
+
+def context_of(dag: Any, ti: TaskInstance) -> dict[str, Any]:
+    """What Airflow gives the templates of a task."""
+    run = SimpleNamespace(logical_date=datetime(2013, 3, 17, tzinfo=UTC), run_after=None)
+    return {"ti": ti, "task": ti.task, "run_id": "manual__1", "params": dag.params.dump(), "dag_run": run}
+
+
+def tasks_read(dag: Any, task: Any) -> set[str]:
+    """Tasks of whose XComs a task asks: in its templates, its arguments, what it is mapped over."""
+    from airflow.sdk.definitions.mappedoperator import MappedOperator
+    from airflow.sdk.definitions.xcom_arg import XComArg
+
+    given = {name: value for name, value in vars(task).items() if not name.startswith("_")}
+    if isinstance(task, MappedOperator):
+        given |= {**task.partial_kwargs, "mapped": task._get_specified_expand_input().value}
+    ti = TaskInstance(task)
+    ti.pulled |= {source.task_id for source, _ in XComArg.iter_xcom_references(list(given.values()))}
+    if isinstance(task, MappedOperator) or task.operator_name.startswith("@"):
+        for text in texts([given.get(name) for name in task.template_fields]):
+            dag.get_template_env().from_string(text).render(context_of(dag, ti))
+    else:
+        ti.task = task.prepare_for_execution()
+        with contextlib.suppress(jinja2.TemplateError, ValueError):
+            # What cannot be rendered is another test's.
+            ti.task.render_template_fields(context_of(dag, ti), dag.get_template_env())
+    return ti.pulled
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Every text in nested lists and dictionaries."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from texts(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from texts(each)
 
 
 def limits(task: Any) -> dict[str, Any]:
@@ -131,6 +172,7 @@ def described(dag: Any, task: Any) -> dict[str, Any]:
         "bases": [base.__name__ for base in (task.operator_class if mapped else type(task)).__mro__],
         "mapped": mapped,
         "upstream": sorted(task.upstream_task_ids),
+        "reads": sorted(tasks_read(dag, task)),
         "teardown": task.is_teardown,
         "setup": task.is_setup,
         "fails_the_run": bool(getattr(task, "on_failure_fail_dagrun", False)),
@@ -182,6 +224,41 @@ def alerts() -> dict[str, list[str]]:
     }
 
 
+EMPTY = {"start": "2013-01-02", "end": "2013-01-01"}
+NO_SUCH_DAY = "2013-02-30"
+REFUSED: list[tuple[str, str, dict[str, Any]]] = [
+    ("flights_batch", "plan", EMPTY),
+    ("flights_batch", "plan", {"start": NO_SUCH_DAY, "end": None}),
+    ("backfill", "plan", EMPTY),
+    ("backfill", "plan", {"start": "2093-01-01", "end": "2093-01-01"}),
+    ("container_etl", "load", EMPTY),
+    ("emr_transient", "plan", EMPTY),
+    ("glue_catalog", "plan", EMPTY),
+    ("file_arrival", "day", {"day": NO_SUCH_DAY}),
+]
+"""DAG, the task that reads its parameters, and parameters of which no try makes days."""
+
+
+def refused(dags: dict[str, Any]) -> list[dict[str, Any]]:
+    """What each of REFUSED raises."""
+    found = []
+    for dag_id, task_id, params in REFUSED:
+        dag = dags[dag_id]
+        task = dag.get_task(task_id)
+        context = {**context_of(dag, TaskInstance(task)), "params": params}
+        raised: BaseException | None = None
+        try:
+            if task.operator_name.startswith("@"):
+                names = inspect.signature(task.python_callable).parameters
+                task.python_callable(**{name: context[name] for name in names})
+            else:
+                task.prepare_for_execution().render_template_fields(context, dag.get_template_env())
+        except Exception as error:
+            raised = error
+        found.append({"dag": dag_id, "error": type(raised).__name__, "message": str(raised)})
+    return found
+
+
 def main() -> None:
     from airflow.models.dagbag import DagBag
     from airflow.sdk import Variable
@@ -221,6 +298,7 @@ def main() -> None:
     document = json.dumps(
         {
             "alerts": alerts(),
+            "refused": refused(bag.dags),
             "errors": bag.import_errors,
             "parse_seconds": seconds,
             "dags": dags,

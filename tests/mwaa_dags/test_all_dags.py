@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from local.layout import ROOT
 
 pytestmark = pytest.mark.airflow
 
@@ -87,6 +91,41 @@ def test_tasks_call_aws_as_the_environment_s_role(described: dict[str, Any]) -> 
 def test_no_template_asks_for_what_the_deployment_does_not_write(described: dict[str, Any]) -> None:
     for name, task in tasks(described):
         assert "error" not in task["rendered"], f"{name}: {task['rendered']}"
+
+
+def test_a_task_waits_for_every_task_whose_result_it_reads(described: dict[str, Any]) -> None:
+    # Airflow sees results that are passed as arguments; it does not see those that a template asks for.
+    for name in DAGS:
+        found = described["dags"][name]["tasks"]
+        for task_id, task in found.items():
+            missing = set(task["reads"]) - ancestors(found, task_id)
+            assert not missing, f"{name}.{task_id} reads {sorted(missing)}, which may end after it"
+
+
+def ancestors(tasks: dict[str, Any], task_id: str) -> set[str]:
+    """Every task that has ended when this one starts."""
+    above = set(tasks[task_id]["upstream"])
+    return above.union(*(ancestors(tasks, parent) for parent in above))
+
+
+def test_results_are_read_through_arguments_and_templates_only() -> None:
+    # The test above cannot see what a function asks for while it runs.
+    for path in (ROOT / "mwaa_dags").rglob("*.py"):
+        called = {
+            node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)
+        }
+        assert "xcom_pull" not in called, path
+
+
+def test_a_request_that_cannot_be_met_fails_without_another_try(described: dict[str, Any]) -> None:
+    refused = described["refused"]
+
+    with_days = {name for name in DAGS if {"start", "day"} & set(described["dags"][name]["params"])}
+    # A day of the stream is only compared with, by a task that has no second try.
+    assert {each["dag"] for each in refused} == with_days - {"stream_reconciliation"}
+    for each in refused:
+        assert each["error"] == "AirflowFailException", each
+        assert re.search(r"range is empty|is not published yet|day is out of range", each["message"]), each
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,7 @@ class Gate:
         self.connection = duckdb.connect(config={"threads": 1})
         self.files = [StoredObject("curated", "part-0", "etag", datetime.now(UTC), ())]
         self.days = 1
+        self.curation_started = datetime.now(UTC) - timedelta(minutes=1)
         zone = week.lake.root / "curated"
         for name, folder, condition in (
             ("primary", "flights", f"flight_date = '{DAY}'"),
@@ -108,7 +109,12 @@ class Gate:
             )
         source = {"GlueTable": {"DatabaseName": "curated", "TableName": "flights"}}
         records = quality.records(
-            "run", "curated_flights", [{"DataSource": source, "RuleResults": results}], self.days
+            "run",
+            "curated_flights",
+            [{"DataSource": source, "RuleResults": results}],
+            self.days,
+            {file.key: file.modified for file in self.files},
+            self.curation_started,
         )
         return {str(each["rule"]) for each in records if each["outcome"] != "passed"}
 

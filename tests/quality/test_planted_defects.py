@@ -12,6 +12,7 @@ from datetime import timedelta
 import pytest
 
 from flights.rules import RULES
+from mwaa_dags.refstack_dags import quality
 from mwaa_dags.refstack_dags.row_accounting import RowAccountingError, StageAccount, check
 from tests.quality.conftest import DAY, CuratedWeek, Gate
 from tests.quality.planted_lines import CLEANING, planted_lines
@@ -129,7 +130,7 @@ GATE: dict[str, tuple[Callable[[Gate], None], set[str]]] = {
         lambda gate: gate.change(COPIES),
         {"<= 1.5", 'ColumnValues "flight_number"'},
     ),
-    "the files are of an earlier run": (stale, {"FileFreshness"}),
+    "the files are of an earlier run": (stale, {quality.FRESHNESS}),
     "one line in ten is rejected": (sql(REJECTS), {"<= 0.05"}),
     "nothing is left": (
         lambda gate: gate.change('DELETE FROM "primary"'),

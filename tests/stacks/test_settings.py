@@ -167,6 +167,18 @@ def test_without_nat_a_stack_names_the_endpoints_that_it_lacks(stack: str) -> No
     assert ", ".join(missing) in str(caught.value)
 
 
+def test_the_stacks_that_need_no_way_out_work_without_nat() -> None:
+    """What the README's chapter on costs says of it."""
+    off = {f"REFSTACK_STACKS__{stack.upper()}": "false" for stack in ENDPOINTS_WITHOUT_NAT}
+    without_nat = {"REFSTACK_NETWORK__NAT": "none"}
+
+    assert load("dev", {**off, **without_nat}).network.nat == "none"
+    with_database = {**off, **without_nat, "REFSTACK_STACKS__DATABASE": "true"}
+    with pytest.raises(SettingsError, match=r"unless network\.interface_endpoints has secretsmanager\.$"):
+        load("dev", with_database)
+    assert load("dev", {**with_database, "REFSTACK_NETWORK__INTERFACE_ENDPOINTS": "secretsmanager"})
+
+
 def test_without_nat_the_streaming_job_gets_no_connector() -> None:
     with pytest.raises(SettingsError, match="Maven Central"):
         load("dev", {"REFSTACK_NETWORK__NAT": "none"})

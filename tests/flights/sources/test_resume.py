@@ -141,6 +141,20 @@ def test_progress_is_no_failure(monkeypatch, downloader, file):
     assert len(file.asked) == 10
 
 
+@pytest.mark.parametrize(
+    ("headers", "ranges"),
+    [({}, True), ({"ETag": 'W/"v1"'}, True), (TAGGED, False)],
+    ids=["none", "weak", "ignored"],
+)
+def test_what_begins_anew_each_time_is_no_progress(monkeypatch, downloader, file, headers, ranges):
+    monkeypatch.setattr(download, "CHUNK_BYTES", 100)
+    file.body, file.headers, file.cuts, file.ranges = BODY, headers, [300] * 9, ranges
+
+    with pytest.raises(SourceError, match="gave up after"):
+        fetched(downloader(), file)
+    assert len(file.asked) <= 4
+
+
 def test_drops_without_progress_are_given_up(downloader, file):
     file.body, file.headers, file.cuts = BODY, TAGGED, [10] * 9
 
