@@ -104,8 +104,8 @@ def _look(account: Account, removal: _Removal, say: Say, left: dict[str, _Remova
         return
     removal.running = False
     failures = _failures(account, stack.stack_id) or [reason]
-    first = failures[0]
-    allowed = max(map(_attempts, failures))
+    first = max(failures, key=_attempts)
+    allowed = _attempts(first)
     if removal.attempts >= allowed:
         raise UserFacingError(
             f"{stack.name} could not be deleted in {removal.attempts} attempts: {first} "
@@ -135,13 +135,16 @@ def _status(account: Account, stack_id: str) -> tuple[str, str]:
 
 
 def _failures(account: Account, stack_id: str) -> list[str]:
-    """Each resource that was not deleted, with CloudFormation's reason."""
-    resources = account.pages(
-        "cloudformation", "list_stack_resources", "StackResourceSummaries", StackName=stack_id
-    )
-    return [
-        f"{each['LogicalResourceId']} ({each['ResourceType']} {each.get('PhysicalResourceId', '')}): "
-        f"{str(each.get('ResourceStatusReason', 'no reason given')).rstrip('. ')}."
-        for each in resources
-        if each["ResourceStatus"] == "DELETE_FAILED"
-    ]
+    """Each resource that the last deletion left, with CloudFormation's reason."""
+    found: dict[str, str] = {}
+    events = account.pages("cloudformation", "describe_stack_events", "StackEvents", StackName=stack_id)
+    for event in events:  # the newest first
+        status, resource = event["ResourceStatus"], event["LogicalResourceId"]
+        if event.get("PhysicalResourceId") == stack_id:
+            if status == "DELETE_IN_PROGRESS":
+                break
+        elif status == "DELETE_FAILED" and resource not in found:
+            reason = str(event.get("ResourceStatusReason") or "no reason given").rstrip(". ")
+            identifier = event.get("PhysicalResourceId", "")
+            found[resource] = f"{resource} ({event['ResourceType']} {identifier}): {reason}."
+    return list(found.values())
