@@ -15,7 +15,7 @@ from rich.console import Console
 
 from local import demo as demo_job
 from local import deploy as cdk
-from local import live_sources, runtime, stream_view
+from local import deployed, live_sources, runtime, stream_view
 from local import spark_history as history
 from local.errors import UserFacingError
 from local.layout import ROOT, home
@@ -109,8 +109,9 @@ def deploy(
     def agree(question: str) -> bool:
         return yes or (sys.stdin.isatty() and typer.confirm(question))
 
+    account = Account(environment)
     change.prepare(
-        Account(environment),
+        account,
         env,
         cdk.templates(),
         lambda stack: cdk.deploy(environment, only=stack),
@@ -118,6 +119,7 @@ def deploy(
         say,
     )
     cdk.deploy(environment)
+    deployed.finish(account.client, env, say)
 
 
 @app.command()

@@ -118,7 +118,7 @@ SERVICES: tuple[tuple[str, str, str], ...] = (
         "CodeBuild, ECR",
         "emulated",
         "a build lays out the Dockerfile's files and its locked packages, without Docker; the buildspec's "
-        "commands do not run",
+        "commands do not run; more builds at a time than the account's quota are refused",
     ),
     (
         "MWAA",

@@ -5,18 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from airflow.providers.amazon.aws.operators.lambda_function import LambdaInvokeFunctionOperator
 from airflow.sdk import DAG, Param
 from refstack_dags import date_range
 from refstack_dags.container import ContainerOperator
 from refstack_dags.run_reports import too_late
 from refstack_dags.run_request import no_retry_if_refused
-from refstack_dags.settings import cfg
+from refstack_dags.settings import Limits, cfg
 from refstack_dags.task_defaults import DEFAULT_ARGS
 
 DOC = """
 ### Flights and weather into the operational store
 
-One container on Fargate (`containers/etl`) loads the days into the schema `operations` of RDS for PostgreSQL:
+`prepare_database` makes the roles and schemas of the store where they are missing. Then one container on
+Fargate (`containers/etl`) loads the days into the schema `operations` of RDS for PostgreSQL:
 flights from the curated zone, so `flights_batch` has to have run for these days; weather from Open-Meteo;
 airlines and airports from their lists. A month is one transaction.
 
@@ -25,8 +27,8 @@ airlines and airports from their lists. A month is one transaction.
 | `start`, `end` | first and last day, both included; only one of them: that day |
 | neither | the day that lies the publication lag before the logical date |
 
-Running days again leaves the same rows. The task returns one line of JSON that accounts for every row; a
-failure ends with the container's last lines.
+Running days again leaves the same rows. The task `load` returns one line of JSON that accounts for every row;
+a failure ends with the container's last lines.
 """
 
 
@@ -50,14 +52,23 @@ with DAG(
     dagrun_timeout=timedelta(hours=6),
     on_failure_callback=too_late,
     default_args=DEFAULT_ARGS,
-    user_defined_macros={"days_of_run": days_of_run},
+    user_defined_macros={"cfg": cfg, "days_of_run": days_of_run},
     params={
         "start": Param(None, type=["null", "string"], format="date", title="First day"),
         "end": Param(None, type=["null", "string"], format="date", title="Last day, included"),
     },
     tags=["flights", "containers"],
 ):
-    ContainerOperator(
+    prepare = LambdaInvokeFunctionOperator(
+        task_id="prepare",
+        task_display_name="Roles and schemas",
+        function_name="{{ cfg.functions.prepare_database }}",
+        payload="{}",
+        # The function ends after a minute at most; a second invocation changes nothing.
+        botocore_config={"read_timeout": 90},
+        pre_execute=Limits("lambda"),
+    )
+    load = ContainerOperator(
         task_id="load",
         task_display_name="Load the operational store (Fargate)",
         container="etl",
@@ -66,3 +77,4 @@ with DAG(
             *("--end", "{{ days_of_run(params, dag_run)[1] }}"),
         ],
     )
+    prepare >> load

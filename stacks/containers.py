@@ -7,6 +7,7 @@ from pathlib import Path
 from aws_cdk import ArnFormat
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -40,11 +41,15 @@ INSIGHTS = {
     "enhanced": ecs.ContainerInsights.ENHANCED,
 }
 
+BUILD_ENDED = "CodeBuild Build State Change"
+UNSUCCESSFUL = ["FAILED", "FAULT", "STOPPED", "TIMED_OUT"]
+
 
 class ContainersStack(PlatformStack):
     """An ECS cluster without machines of its own, and task definitions with their images.
 
-    CodeBuild builds the images after each deploy of this stack: a rule starts it on the stack's own event.
+    CodeBuild builds the images after each deploy of this stack: a rule starts the first build on the stack's
+    own event, and each build that ends starts the next.
     """
 
     def __init__(
@@ -94,26 +99,40 @@ class ContainersStack(PlatformStack):
         self._build_images()
 
     def _build_images(self) -> None:
-        """Build after each deploy; what could not be started, and what failed, ends in a queue."""
+        """Build after each deploy; what could not be started, and what failed, ends in a queue.
+
+        One image after the other, for a new account may run one build at a time and has no queue for more:
+        https://docs.aws.amazon.com/codebuild/latest/userguide/limits.html
+        """
         not_built = DeadLetterQueue(
             self,
             "NotBuilt",
             alerts_topic=self._security.alerts_topic,
             holds="builds of images that failed or could not be started",
         )
-        projects = [image.project for image in self.images.values()]
-        after_deploys(
-            self,
-            "build the images that it names",
-            [targets.CodeBuildProject(project, dead_letter_queue=not_built) for project in projects],
-        )
+        builds = {
+            name: targets.CodeBuildProject(image.project, dead_letter_queue=not_built)
+            for name, image in self.images.items()
+        }
+        names = [image.project.project_name for image in self.images.values()]
+        first, *others = builds
+        after_deploys(self, "build the images that it names", builds[first])
+        for ended, following in zip(names, others, strict=False):
+            events.Rule(
+                self,
+                f"Build{construct_id(following)}",
+                description=f"{ended} has ended: build the image {following}",
+                event_pattern=events.EventPattern(
+                    source=["aws.codebuild"],
+                    detail_type=[BUILD_ENDED],
+                    detail={"build-status": ["SUCCEEDED", *UNSUCCESSFUL], "project-name": [ended]},
+                ),
+                targets=[builds[following]],
+            )
         not_built.keep_events(
             source="aws.codebuild",
-            detail_type="CodeBuild Build State Change",
-            detail={
-                "build-status": ["FAILED", "FAULT", "STOPPED", "TIMED_OUT"],
-                "project-name": [project.project_name for project in projects],
-            },
+            detail_type=BUILD_ENDED,
+            detail={"build-status": UNSUCCESSFUL, "project-name": names},
         )
 
     def _cluster(self, network: NetworkStack) -> ecs.Cluster:
@@ -136,7 +155,7 @@ class ContainersStack(PlatformStack):
     def _image(self, name: str, *folders: Path) -> ContainerImage:
         return ContainerImage(
             self,
-            f"{name.title().replace('_', '')}Image",
+            f"{construct_id(name)}Image",
             settings=self.settings,
             name=name,
             folders=list(folders),
@@ -243,3 +262,8 @@ class ContainersStack(PlatformStack):
         streaming.grant_find_brokers(task.role)
         streaming.schema.grant_read(task.role)
         return task
+
+
+def construct_id(name: str) -> str:
+    """Construct id of an image: EventProducer for event_producer."""
+    return name.title().replace("_", "")

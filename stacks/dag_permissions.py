@@ -45,6 +45,7 @@ def allow_tasks(
     security: SecurityStack,
     lake: LakeStack,
     catalog: CatalogStack,
+    database: DatabaseStack,
     warehouse: WarehouseStack,
     spark: SparkStack,
     containers: ContainersStack,
@@ -56,6 +57,7 @@ def allow_tasks(
         ingestion.ingest_weather,
         ingestion.ingest_snapshots,
         ingestion.prepare_warehouse,
+        database.roles.function,
     ):
         function.allow_invocation_by(role)
     grant_read_objects(

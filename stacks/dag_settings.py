@@ -50,6 +50,7 @@ def known_to_dags(
             "ingest_weather": ingestion.ingest_weather.name,
             "ingest_snapshots": ingestion.ingest_snapshots.name,
             "prepare_warehouse": ingestion.prepare_warehouse.name,
+            "prepare_database": database.roles.function.name,
         },
         "glue": {"curate_flights": catalog.curate_job_name, "raw_crawler": catalog.crawler_name},
         "database": {"secret_arn": database.roles.secrets[AIRFLOW].secret_arn},

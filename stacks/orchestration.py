@@ -101,6 +101,7 @@ class OrchestrationStack(PlatformStack):
             security=security,
             lake=lake,
             catalog=catalog,
+            database=database,
             warehouse=warehouse,
             spark=spark,
             containers=containers,

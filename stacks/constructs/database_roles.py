@@ -28,7 +28,8 @@ class DatabaseRoles(Construct):
     """`prepare_database`, and the secrets with name and password of the roles that it makes.
 
     It runs after each deploy of the stack: a rule starts it on the stack's own event, so that no custom
-    resource stands in the deploy's way. It alone reads the master user's secret.
+    resource stands in the deploy's way. `make deploy` and the DAG `container_etl` call it again. It alone
+    reads the master user's secret.
     """
 
     def __init__(
@@ -86,7 +87,11 @@ class DatabaseRoles(Construct):
             place=network.place(group),
         )
         allow_secrets(self.function.role, self._key, master_secret, *self.secrets.values())
-        after_deploys(self, "make the roles that it names", [targets.LambdaFunction(self.function.function)])
+        after_deploys(
+            self,
+            "make the roles that it names",
+            targets.LambdaFunction(self.function.function, dead_letter_queue=dead_letters),
+        )
 
     def _secret(self, role: str) -> secretsmanager.Secret:
         secret = secretsmanager.Secret(

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from local import layout
+from local import deployed, layout
 from local.comparison import differences
 from local.fidelity import EXCEPTIONS
 from local.toolchain import tools
@@ -170,6 +170,14 @@ def test_every_exception_is_still_needed(deployment):
             for name in differences(one["properties"], one.get("described", {})):
                 unneeded.discard((one["type"], name))
     assert unneeded - PORTS == set()
+
+
+def test_every_image_is_built_in_an_account_that_may_run_one_build(deployment):
+    said = []
+    deployed.finish(deployment.gateway.client, "dev", said.append, pause=1)
+
+    assert not [line for line in said if line.startswith("Nothing has started")]
+    assert "The database has the roles etl, flight_board, airflow." in said
 
 
 def test_cloudformation_received_the_synthesised_templates_byte_for_byte(deployment):

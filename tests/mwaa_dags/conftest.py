@@ -19,7 +19,10 @@ SETTINGS: dict[str, Any] = {
     "catalog": {"raw_database": "raw", "curated_database": "curated", "workgroup": "lake"},
     "functions": {
         name: f"fn-{name}"
-        for name in ("ingest_flights", "ingest_weather", "ingest_snapshots", "prepare_warehouse")
+        for name in (
+            *("ingest_flights", "ingest_weather", "ingest_snapshots"),
+            *("prepare_warehouse", "prepare_database"),
+        )
     },
     "glue": {"curate_flights": "job-curate", "raw_crawler": "crawler-raw"},
     "database": {"secret_arn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:rds"},

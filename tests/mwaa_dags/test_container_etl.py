@@ -16,11 +16,15 @@ def container_etl(described: dict[str, Any]) -> dict[str, Any]:
     return dag
 
 
-def test_it_is_one_container_started_on_demand(container_etl: dict[str, Any]) -> None:
-    [(name, task)] = container_etl["tasks"].items()
+def test_it_is_one_container_after_the_store_is_prepared_started_on_demand(
+    container_etl: dict[str, Any],
+) -> None:
+    prepare, load = container_etl["tasks"]["prepare"], container_etl["tasks"]["load"]
 
-    assert name == "load"
-    assert "EcsRunTaskOperator" in task["bases"]
+    assert set(container_etl["tasks"]) == {"prepare", "load"}
+    assert "LambdaInvokeFunctionOperator" in prepare["bases"]
+    assert "EcsRunTaskOperator" in load["bases"]
+    assert load["upstream"] == ["prepare"]
     assert container_etl["schedule"] == "None"
     assert container_etl["params"] == {"start": None, "end": None}
     assert "operational store" in container_etl["doc"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -37,12 +38,20 @@ def project(name: str) -> dict[str, Any]:
     return dict(wanted)
 
 
-def rule_on(source: str) -> dict[str, Any]:
-    rules = synthesise().resources("AWS::Events::Rule", stack="Containers").values()
-    [wanted] = [
-        each["Properties"] for each in rules if each["Properties"]["EventPattern"]["source"] == [source]
-    ]
-    return dict(wanted)
+def rules(source: str) -> list[dict[str, Any]]:
+    found = synthesise().resources("AWS::Events::Rule", stack="Containers").values()
+    return [each["Properties"] for each in found if each["Properties"]["EventPattern"]["source"] == [source]]
+
+
+def builds() -> list[dict[str, Any]]:
+    """The rules that start builds, in the order in which they do."""
+    later = [rule for rule in rules("aws.codebuild") if "ImageProject" in flat(rule["Targets"][0]["Arn"])]
+    return [*rules("aws.cloudformation"), *later]
+
+
+def construct_of(reference: Any) -> str:
+    """The image of a reference to its CodeBuild project."""
+    return re.sub(r"^<(\w+)ImageProject.*", r"\1", flat(reference))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -92,27 +101,39 @@ def test_images_are_scanned_immutable_encrypted_and_expire() -> None:
 
 
 def test_builds_start_when_this_stack_is_deployed_and_skip_an_image_that_is_there() -> None:
-    rule = rule_on("aws.cloudformation")
+    [rule] = rules("aws.cloudformation")
     detail = rule["EventPattern"]["detail"]
     [command] = json.loads(project("dbt")["Source"]["BuildSpec"])["phases"]["build"]["commands"]
 
     assert rule["EventPattern"]["detail-type"] == ["CloudFormation Stack Status Change"]
     assert detail["stack-id"] == [{"Ref": "AWS::StackId"}]
     assert detail["status-details"] == {"status": ["CREATE_COMPLETE", "UPDATE_COMPLETE"]}
-    assert len(rule["Targets"]) == len(NAMES)
+    assert len(rule["Targets"]) == 1
     assert "describe-images" in command
     assert not synthesise().resources("AWS::Lambda::Function", stack="Containers")
+
+
+def test_no_two_builds_run_at_a_time_for_a_new_account_may_run_one() -> None:
+    [first, *others] = builds()
+    started = [construct_of(target["Arn"]) for rule in builds() for target in rule["Targets"]]
+    awaited = [rule["EventPattern"]["detail"]["project-name"] for rule in others]
+
+    assert sorted(started) == sorted(construct_id(name) for name in NAMES)
+    assert [len(rule["Targets"]) for rule in builds()] == [1] * len(NAMES)
+    assert [[construct_of(name) for name in names] for names in awaited] == [[each] for each in started[:-1]]
+    assert all("SUCCEEDED" in rule["EventPattern"]["detail"]["build-status"] for rule in others)
+    assert all("FAILED" in rule["EventPattern"]["detail"]["build-status"] for rule in others)
+    assert first["EventPattern"]["source"] == ["aws.cloudformation"]
 
 
 def test_a_build_that_fails_or_cannot_be_started_rings_an_alarm() -> None:
     [queue] = synthesise().resources("AWS::SQS::Queue", stack="Containers")
     arn = {"Fn::GetAtt": [queue.split("/")[1], "Arn"]}
-    failed = rule_on("aws.codebuild")
+    [failed] = [rule for rule in rules("aws.codebuild") if rule["Targets"][0]["Arn"] == arn]
 
-    assert [each["DeadLetterConfig"] for each in rule_on("aws.cloudformation")["Targets"]] == [
+    assert [each["DeadLetterConfig"] for rule in builds() for each in rule["Targets"]] == [
         {"Arn": arn}
     ] * len(NAMES)
-    assert [each["Arn"] for each in failed["Targets"]] == [arn]
     assert failed["EventPattern"]["detail"]["build-status"] == ["FAILED", "FAULT", "STOPPED", "TIMED_OUT"]
     assert len(failed["EventPattern"]["detail"]["project-name"]) == len(NAMES)
 

@@ -127,6 +127,7 @@ def test_the_roles_are_made_after_each_deploy_by_the_only_function_that_reads_th
         "status": ["CREATE_COMPLETE", "UPDATE_COMPLETE"]
     }
     assert "PrepareDatabase" in flat(target["Arn"])
+    assert "NotPrepared" in flat(target["DeadLetterConfig"]["Arn"])
     assert len(read) == 4
     assert sum("MasterUserSecret" in each for each in read) == 1
     assert "kms:ViaService" in allowed.condition("kms:Decrypt")["StringEquals"]

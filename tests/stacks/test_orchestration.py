@@ -202,6 +202,7 @@ def test_the_variable_names_everything_that_the_dags_use() -> None:
         "ingest_weather",
         "ingest_snapshots",
         "prepare_warehouse",
+        "prepare_database",
     }
     assert set(value["emr"]["steps"]) == {"build_dimensions", "build_facts"}
     assert set(value["emr"]["reference"]) == {"airports"}

@@ -96,6 +96,13 @@ def test_synth_looks_nothing_up(assembly: Assembly) -> None:
     assert "missing" not in assembly.manifest
 
 
+def test_a_deploy_changes_nothing_because_aws_has_renewed_a_parameter(assembly: Assembly) -> None:
+    """A template's parameter that SSM resolves is read at each deploy: the id of a newer image replaces."""
+    found = {name for stack in assembly.stacks for name in assembly.template(stack).get("Parameters", {})}
+
+    assert found <= {"BootstrapVersion"}
+
+
 def test_stacks_build_on_those_before_them_only(assembly: Assembly) -> None:
     for name, artifact in assembly.stacks.items():
         built_on = {each for each in artifact.get("dependencies", ()) if each in ALL}
