@@ -145,11 +145,8 @@ def _install_environment(name: str, *requirements: str | Path) -> None:
         if again or not (folder / "bin" / "python").exists():
             create: list[str | Path] = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder]
             run(create, f"create the {name} environment")
-        run(
-            [uv, "pip", "install", "--quiet", *FAST_BUILD, *requirements],
-            f"install the {name} environment",
-            env=environment,
-        )
+        install = [uv, "pip", "install", "--quiet", *FAST_BUILD, *requirements]
+        run(install, f"install the {name} environment", env=environment)
 
 
 def _locked(name: str) -> Callable[[], None]:
