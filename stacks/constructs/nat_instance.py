@@ -94,6 +94,9 @@ def _harden(instance: ec2.Instance) -> None:
     resource.metadata_options = ec2.CfnInstance.MetadataOptionsProperty(
         http_tokens="required", http_put_response_hop_limit=1
     )
+    # cfn-lint takes `resolve:ssm:` in launch templates only. EC2 takes it for an instance, too, as the CDK's
+    # own test on AWS shows (framework-integ/test/aws-ec2/test/integ.machine-image.ts).
+    resource.add_metadata("cfn-lint", {"config": {"ignore_checks": ["E1152"]}})
     acknowledge(
         instance,
         "EC28",
