@@ -214,7 +214,7 @@ def test_the_roles_come_although_the_rule_missed_the_event_of_its_own_stack(star
     said: list[str] = []
     deployed.finish(gateway.client, "dev", said.append)
 
-    assert said == ["The database has the roles etl, flight_board, airflow."]
+    assert said == ["The database has the roles airflow, etl, flight_board."]
     for name in ("etl", "flight_board", "airflow"):
         sign_in(gateway, name).close()
 

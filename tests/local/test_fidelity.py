@@ -177,7 +177,7 @@ def test_every_image_is_built_in_an_account_that_may_run_one_build(deployment):
     deployed.finish(deployment.gateway.client, "dev", said.append, pause=1)
 
     assert not [line for line in said if line.startswith("Nothing has started")]
-    assert "The database has the roles etl, flight_board, airflow." in said
+    assert "The database has the roles airflow, etl, flight_board." in said
 
 
 def test_cloudformation_received_the_synthesised_templates_byte_for_byte(deployment):
