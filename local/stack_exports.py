@@ -34,15 +34,14 @@ def install() -> None:
     _count_outputs_as_changes()
 
 
-def importers(export: str, exporter: str) -> list[str]:
-    """Names of the stacks that import an export."""
-    return sorted(
-        name
-        for name, stack in cloudformation._stacks.items()
-        if name != exporter
-        and stack["StackStatus"] not in GONE
-        and export in handlers._imported_export_names(stack, name)
-    )
+def importers(exporter: str) -> dict[str, list[str]]:
+    """Export → names of the stacks that import it, but for the one that exports it."""
+    found: dict[str, list[str]] = {}
+    for name, stack in sorted(cloudformation._stacks.items()):
+        if name != exporter and stack["StackStatus"] not in GONE:
+            for export in handlers._imported_export_names(stack, name):
+                found.setdefault(export, []).append(name)
+    return found
 
 
 def _check(stack_name: str, stack_id: str, wanted: dict[str, dict[str, str]]) -> None:
@@ -52,12 +51,16 @@ def _check(stack_name: str, stack_id: str, wanted: dict[str, dict[str, str]]) ->
         if name in known and known[name]["StackId"] != stack_id:
             owner = known[name]["StackId"].split("/")[1]
             raise ExportError(f"Export with name {name} is already exported by stack {owner}.")
-    for name, export in known.items():
-        if export["StackId"] != stack_id or wanted.get(name, {}).get("Value") == export["Value"]:
-            continue
-        if users := importers(name, stack_name):
+    changed = [
+        name
+        for name, export in known.items()
+        if export["StackId"] == stack_id and wanted.get(name, {}).get("Value") != export["Value"]
+    ]
+    users = importers(stack_name) if changed else {}
+    for name in changed:
+        if name in users:
             change = "updated" if name in wanted else "deleted"
-            raise ExportError(f"Export {name} cannot be {change} as it is in use by {_listed(users)}")
+            raise ExportError(f"Export {name} cannot be {change} as it is in use by {_listed(users[name])}")
 
 
 def _check_outputs() -> None:
@@ -115,11 +118,11 @@ def _take_back_deletions() -> None:
         if stack is None or stack["StackStatus"] in GONE or stack.get("EnableTerminationProtection"):
             return delete(params)
         name, identifier, status = (stack[key] for key in ("StackName", "StackId", "StackStatus"))
+        users = importers(name)
         for export in [one["ExportName"] for one in stack.get("Outputs", []) if one.get("ExportName")]:
-            if users := importers(export, name):
-                reason = (
-                    f"Delete canceled. Cannot delete export {export} as it is in use by {_listed(users)}."
-                )
+            if export in users:
+                used_by = _listed(users[export])
+                reason = f"Delete canceled. Cannot delete export {export} as it is in use by {used_by}."
                 stack["StackStatusReason"] = reason
                 for state, why in (("DELETE_IN_PROGRESS", "User Initiated"), (status, reason)):
                     stacks._add_event(
