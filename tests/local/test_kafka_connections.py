@@ -53,7 +53,7 @@ def connections(gateway: Gateway) -> int:
         log.read_text(errors="replace").count("Too many connects")
         for log in (gateway.home / "log").glob("kafka-small-broker-*.log")
     )
-    return sum(call["operation"] == "Connect" for call in calls) + refused
+    return len([call for call in calls if call["operation"] == "Connect"]) + refused
 
 
 def test_the_job_reads_a_backlog_of_all_partitions_with_few_connections(
