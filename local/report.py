@@ -33,12 +33,12 @@ FROM core.fact_flight f JOIN core.dim_date d ON d.date_key = f.date_key
 GROUP BY d.month, d.month_name ORDER BY d.month
 """
 BY_AIRLINE = """
-SELECT airline_name AS name, SUM(arrivals) AS flights,
+SELECT COALESCE(airline_name, carrier) AS name, SUM(arrivals) AS flights,
        SUM(mean_arr_delay_minutes * arrivals) / SUM(arrivals) AS delay,
        100.0 * SUM(arrivals_late) / SUM(arrivals) AS late
 FROM marts.mart_on_time_performance
 WHERE arrivals > 0
-GROUP BY airline_name ORDER BY delay DESC
+GROUP BY COALESCE(airline_name, carrier) ORDER BY delay DESC
 """
 BY_AIRPORT = f"""
 SELECT airport AS airport, airport_name AS name, SUM(arrivals) AS flights,

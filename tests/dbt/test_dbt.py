@@ -519,6 +519,31 @@ def test_a_source_that_was_not_loaded_in_time_is_stale(dbt, warehouse):
     assert found["fact_flight"] == "pass"
 
 
+@pytest.mark.slow
+def test_before_the_first_lists_everything_is_built_and_every_test_passes(first, warehouse):
+    unknown = "update {} set airline_key = -1"
+    with warehouse.connect("dbt-test-loader") as loader:
+        load(loader, star.FLIGHTS, until=date(2012, 12, 31))
+        loader.execute("delete from core.dim_airline where airline_key <> -1")
+        for table in ("fact_flight", "fact_flight_lifecycle"):
+            loader.execute(unknown.format(f"core.{table}").encode())
+
+    done = warehouse.run("--run-key", "without", "--start", "2013-07-01", "--end", "2013-07-03")
+
+    assert done.returncode == 0, done.stdout[-3000:]
+    names = "select distinct carrier, airline_name from marts.mart_on_time_performance order by 1"
+    assert warehouse.rows(names) == [("AA", None), ("UA", None)]
+    flown = "select tail_number, model, flights from marts.mart_aircraft_utilisation order by 1"
+    assert [row[:2] for row in warehouse.rows(flown)] == [
+        ("N1", None),
+        ("N2", None),
+        ("N3", None),
+        ("N404", None),
+    ]
+    with warehouse.connect("dbt-test-loader") as loader:
+        load(loader, star.FLIGHTS)
+
+
 def test_a_broken_model_ends_the_run_naming_it_and_leaves_the_marts(first, warehouse, tmp_path):
     before = warehouse.rows("select * from marts.mart_on_time_performance order by 1, 2, 4")
     project = shutil.copytree(PROJECT, tmp_path / "dbt")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import socket
 import subprocess
 import time
@@ -15,6 +16,7 @@ import pytest
 import requests
 from kafka import KafkaConsumer
 
+from ingestion.continuation import RESERVE_SECONDS
 from local import (
     demo,
     pipeline,
@@ -27,6 +29,7 @@ from local import (
 )
 from local.toolchain import tools
 from tests.docs.sql_answers import questions
+from tests.e2e.slow_downloads import changed_parameter, changed_timeout, invoke, slow_source, zip_of
 from tests.e2e.sql_engines import ENGINES, create_redshift_views, on_postgresql
 from tests.e2e.three_days import FIRST, Platform, tables
 
@@ -110,6 +113,33 @@ def test_the_lists_in_force_are_in_the_raw_bucket_and_in_the_catalog(
         assert runtime.client("s3").head_object(Bucket=buckets["raw"], Key=key)["ContentLength"] > 0
         partitions = runtime.client("glue").get_partitions(DatabaseName=database, TableName=table)
         assert [found["Values"] for found in partitions["Partitions"]] == [["2013-01-01"]]
+
+
+def test_a_download_that_outlives_an_invocation_goes_on_in_the_next_as_the_function_s_role(
+    platform: Platform, buckets: dict[str, str]
+) -> None:
+    function = summary.deployment()["functions"]["ingest_snapshots"]
+    parameter = "/refstack/dev/sources/aircraft"
+    # A zip that is not FAA's registry: it has to be whole before that shows, and no list comes of it.
+    with (
+        slow_source(zip_of(random.Random(1).randbytes(11 << 20)), seconds=8) as url,
+        changed_parameter(parameter, url),
+        changed_timeout(function, RESERVE_SECONDS + 3),
+    ):
+        answers = [invoke(function, start=FIRST.start, end=FIRST.start)]
+        while not answers[-1].get("complete", True):
+            assert len(answers) < 60, answers[-1]
+            answers.append(invoke(function, start=FIRST.start, end=FIRST.start))
+
+    done = [answer["bytes"] for answer in answers[:-1]]
+    assert len(done) >= 2, answers
+    assert done == sorted(done)
+    assert "holds no" in answers[-1]["missing"]["aircraft"]
+    assert answers[-1]["airlines"] == ["2013-01-01"]
+    s3, of_raw = runtime.client("s3"), {"Bucket": buckets["raw"], "Prefix": "downloads/"}
+    assert s3.list_objects_v2(**of_raw)["KeyCount"] == 0
+    assert "Uploads" not in s3.list_multipart_uploads(**of_raw)
+    assert not [call for call in summary.would_deny() if "downloads/" in call["resource"]]
 
 
 def test_the_statements_that_the_tasks_recorded_finished(platform: Platform) -> None:

@@ -99,6 +99,23 @@ def test_a_completed_run_tells_what_it_did_in_one_line_and_is_counted(platform: 
     assert sum(point["Sum"] for point in counted["Datapoints"]) >= 1
 
 
+def test_an_empty_range_fails_at_once_and_no_task_hides_that(
+    platform: Platform, runs: Runs, alerts: Alerts
+) -> None:
+    alerts.received()
+
+    empty = runs.start("flights_batch", "empty", start=LAST, end=FIRST.start)
+
+    assert runs.finish(empty) == {"flights_batch empty": "failed"}
+    tries = platform.airflow("/dags/flights_batch/dagRuns/empty/taskInstances/plan")["try_number"]
+    states = runs.tasks(*empty)
+    [(subject, text)] = alerts.received()
+    assert (states["plan"], tries) == ("failed", 1)
+    assert states["warehouse.create_tables"] == "upstream_failed"
+    assert subject == "Failed: flights_batch / plan"
+    assert f"The range is empty: it starts on {LAST} and ends on {FIRST.start}" in text
+
+
 @contextmanager
 def impossible_rule(rule: str) -> Iterator[None]:
     """With one more rule in the quality gate."""
