@@ -167,7 +167,7 @@ class IngestionStack(PlatformStack):
         return function
 
     def _let_downloads_go_on(self, function: PlatformFunction, purpose: str) -> None:
-        """Let a function keep a download that one invocation does not end, and tell it where."""
+        """Let a function keep a download that one invocation does not end, under a prefix of its own."""
         prefix = f"{DOWNLOADS}{purpose}/"
         function.function.add_environment("DOWNLOADS_PREFIX", prefix)
         grant_scratch_objects(

@@ -23,7 +23,7 @@ if RUNTIME.name != f"python{PYTHON_VERSION}":
     raise RuntimeError(f"bundles are made for Python {PYTHON_VERSION}, functions run on {RUNTIME.name}")
 
 LONGEST_SYNCHRONOUS_SECONDS = 320
-"""Timeout of functions whose answer somebody waits for, with room for their start.
+"""Longest timeout of a function that is invoked synchronously, with room for its start.
 
 The connection of a synchronous invocation is idle until the answer comes. NAT gateways drop one that is idle
 for 350 s (https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html), interface
@@ -117,7 +117,7 @@ class PlatformFunction(Construct):
         """
         if self.timeout_seconds > LONGEST_SYNCHRONOUS_SECONDS:
             raise ValueError(
-                f"{self.purpose} may run {self.timeout_seconds} s, but nothing that waits for it hears of it "
+                f"{self.purpose} may run {self.timeout_seconds} s, but a caller that waits gets no answer "
                 f"after {LONGEST_SYNCHRONOUS_SECONDS} s: shorten it, or invoke it asynchronously."
             )
         role.add_to_policy(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flights.sources.settings import ClientSettings
+from stacks.configuration import SettingsError
 from tests.stacks.assembly import synthesise, synthesise_core
 from tests.stacks.permissions import flat, permissions
 
@@ -89,6 +90,11 @@ def test_the_lists_function_writes_lists_and_rejects_and_sees_what_is_there() ->
         *KEEPING,
     }
     assert len(allowed.resources["ssm:GetParameter"]) == 3
+
+
+def test_a_time_out_beyond_what_an_idle_connection_lasts_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"timeout_seconds.*less than or equal to 320"):
+        synthesise(ingestion__timeout_seconds="321")
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,13 @@ def test_overwritten_versions_and_broken_uploads_go(zone: str) -> None:
     assert rule["Status"] == "Enabled"
 
 
+def test_downloads_that_are_not_continued_expire() -> None:
+    rule = rules(synthesise_core(), "Raw")["downloads-in-progress"]
+
+    assert (rule["Prefix"], rule["ExpirationInDays"]) == ("downloads/", 7)
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+
+
 def test_logs_and_query_results_expire() -> None:
     assembly = synthesise_core()
 
