@@ -124,6 +124,31 @@ def delete_nat_gateway(request: Request) -> dict[str, Any]:
     return {"NatGatewayId": identifier}
 
 
+@service.operation("DescribeAddresses")
+def describe_addresses(request: Request) -> dict[str, Any]:
+    """Elastic IP addresses by id, address and the filters allocation-id, public-ip, domain and tag:<key>."""
+    keys = {"allocation-id": "AllocationId", "public-ip": "PublicIp", "domain": "Domain"}
+    filters = _filters(request, "Filters", keys)
+    known = list(ec2._addresses.values())
+    for member, key, code in (
+        ("AllocationIds", "AllocationId", "InvalidAllocationID.NotFound"),
+        ("PublicIps", "PublicIp", "InvalidAddress.NotFound"),
+    ):
+        wanted = request.params.get(member, [])
+        if unknown := set(wanted) - {one[key] for one in known}:
+            raise service.error(code, f"Address not found: {', '.join(sorted(unknown))}")
+        known = [one for one in known if not wanted or one[key] in wanted]
+    found = [
+        {
+            **{key: value for key, value in one.items() if value is not None},
+            "Tags": ec2._tags.get(one["AllocationId"], []),
+        }
+        for one in known
+        if _selected({**one, **_by_filter(one["AllocationId"])}, "AllocationId", None, filters)
+    ]
+    return {"Addresses": found}
+
+
 @service.operation("DescribeInstances")
 def describe_instances(request: Request) -> dict[str, Any]:
     """ministack's instances, completed by what was recorded about them here."""
