@@ -12,6 +12,7 @@ import fcntl
 import gzip
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -90,6 +91,11 @@ def _abandon(*_: object) -> None:
     raise SystemExit(1)
 
 
+def writing(archive: Path) -> str:
+    """Options of a Java that writes the archive when it ends, as a shell has them: a path may have blanks."""
+    return f"-XX:ArchiveClassesAtExit={shlex.quote(str(archive))} -Xlog:cds=off -Xlog:cds+dynamic=off"
+
+
 def _train(folder: Path, archive: Path) -> None:
     """Run the program in a Java that writes the archive when it ends."""
     s3, iam = client("s3"), client("iam")
@@ -102,11 +108,10 @@ def _train(folder: Path, archive: Path) -> None:
         rows = "".join(f"{day},{carrier},{delay}.00\n" for carrier in ("UA", "B6") for delay in range(50))
         body = gzip.compress(f"day,carrier,delay\n{rows}".encode())
         s3.put_object(Bucket=BUCKET, Key=f"raw/year=2013/{day}.csv.gz", Body=body)
-    options = f"-XX:ArchiveClassesAtExit={archive} -Xlog:cds=off -Xlog:cds+dynamic=off"
     submission = Submission(
         f"s3://{BUCKET}/program.py",
         [f"s3://{BUCKET}"],
-        properties={"spark.driver.extraJavaOptions": options},
+        properties={"spark.driver.extraJavaOptions": writing(archive)},
     )
     job = Job("training", folder / "job", submission, arn, "training", "training")
     outcome = run(job, threading.Event())
