@@ -1,4 +1,4 @@
-"""The life of dev: deployed against failures, two stacks switched off and on."""
+"""The life of dev: deployed against failures, two stacks switched off and on, destroyed, deployed again."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from local import runtime
 from local.errors import UserFacingError
 from local.lifecycle.account import Account
 from tests.lifecycle.environment import Environment, bootstrap, templates
-from tests.lifecycle.walks import COMPLETE, physical_ids, way_up
+from tests.lifecycle.walks import COMPLETE, log_groups, physical_ids, way_up
 from tests.local.conftest import Gateway
+from tests.local.stack_operations import plan
 from tests.stacks.assembly import Assembly, synthesise
 
 pytestmark = [pytest.mark.slow, pytest.mark.gateway]
@@ -71,6 +72,31 @@ def test_a_switched_off_stack_is_not_deleted_unless_somebody_agrees(env: Environ
 
     assert (env.states(), env.updated) == (before, [])
     env.templates = dict(templates(dev))
+
+
+def test_it_is_destroyed_however_late_aws_lets_go_and_deployed_again(
+    env: Environment, gateway: Gateway
+) -> None:
+    env.said.clear()
+    plan(
+        gateway,
+        {"effect": "access-logs", "resource": "*logs*", "times": 2},
+        {"effect": "database-logs"},
+        {"effect": "warehouse-logs"},
+        {"effect": "network-interfaces", "times": 3},
+    )
+
+    assert env.down() is None
+
+    assert env.states() == {}
+    assert log_groups(env) == []
+    late = [line for line in env.said if "Trying again" in line]
+    assert any("not empty" in line for line in late)
+    assert any("DependencyViolation" in line for line in late)
+    assert any("made anew" in line for line in env.said)
+    plan(gateway)
+    env.up()
+    assert env.states() == dict.fromkeys(env.templates, "CREATE_COMPLETE")
 
 
 def _data(ids: Mapping[str, str]) -> dict[str, str]:
