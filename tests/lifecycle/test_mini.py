@@ -171,12 +171,13 @@ def test_destroyed_it_is_gone_though_aws_lets_go_late(mini: Environment, gateway
     assert "postgresql, which its service had made anew." in said
 
 
-@pytest.mark.parametrize("waits", [1])
+@pytest.mark.parametrize("waits", [1, 3, 5])
 def test_destroying_it_can_be_interrupted_at_any_point_and_repeated(
     mini: Environment, gateway: Gateway, waits: int
 ) -> None:
     mini.up()
     fill(mini)
+    plan(gateway, {"effect": "network-interfaces"}, {"effect": "access-logs"})
     left = [waits]
 
     def interrupted(seconds: float) -> None:
