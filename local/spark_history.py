@@ -56,7 +56,8 @@ def serve(folder: Path) -> str:
     """Start the server on `folder`/events, and wait until it answers; its address."""
     port = processes.free_port(PORT)
     settings = {
-        "spark.history.fs.logDirectory": (folder / "events").as_uri(),
+        # Not as a URI, of which Hadoop would not decode the blanks.
+        "spark.history.fs.logDirectory": str(folder / "events"),
         "spark.history.ui.port": str(port),
         "spark.history.fs.update.interval": "10s",
         "spark.hadoop.fs.defaultFS": "file:///",

@@ -70,7 +70,7 @@ def properties(asked: Mapping[str, str], folder: Path) -> dict[str, str]:
         "spark.driver.bindAddress": HOST,
         "spark.driver.memory": f"{driver_memory(asked)}m",
         "spark.ui.enabled": "false",
-        "spark.sql.warehouse.dir": (folder / "spark-warehouse").as_uri(),
+        "spark.sql.warehouse.dir": str(folder / "spark-warehouse"),
         "spark.sql.catalogImplementation": "in-memory",
         "spark.eventLog.enabled": "true",
         "spark.pyspark.python": str(tools().main_python),
