@@ -65,6 +65,8 @@ class FunctionOperator(LambdaInvokeFunctionOperator):
     def _invoke(self) -> str:
         self.log.info("Invoking %s with %s", self.function_name, self.payload)
         answer = self.hook.invoke_lambda(function_name=self.function_name, payload=self.payload)
+        # The function's log group has the lines of this request.
+        self.log.info("Lambda response metadata: %r", answer.get("ResponseMetadata"))
         text: str = answer["Payload"].read().decode()
         if "FunctionError" in answer:
             error = json.loads(text)

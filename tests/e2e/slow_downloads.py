@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from local import runtime
+from local.services import clients
 
 PIECES = 100
 
@@ -85,8 +86,10 @@ def changed_timeout(function: str, seconds: float) -> Iterator[None]:
 
 
 def invoke(function: str, **event: str) -> dict[str, Any]:
-    """What a function answers. Raises AssertionError when it failed."""
-    answer = runtime.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
+    """What a function answers to Airflow. Raises AssertionError when it failed."""
+    airflow = runtime.client("mwaa").get_environment(Name="refstack-dev-airflow")["Environment"]
+    caller = clients.client("lambda", role_arn=airflow["ExecutionRoleArn"])
+    answer = caller.invoke(FunctionName=function, Payload=json.dumps(event))
     payload: dict[str, Any] = json.load(answer["Payload"])
     assert "FunctionError" not in answer, payload
     return payload
