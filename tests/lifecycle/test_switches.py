@@ -13,13 +13,15 @@ import pytest
 from local.lifecycle.account import Account, Template
 from local.lifecycle.plan import plan
 from stacks.requirements import NEEDS
+from stacks.settings import Stacks
 from tests.lifecycle.environment import Environment, bootstrap, skeleton, templates
 from tests.lifecycle.walks import COMPLETE
 from tests.stacks.assembly import synthesise
 
 pytestmark = [pytest.mark.slow, pytest.mark.gateway]
 
-SWITCHES = ["streaming", "orchestration"]
+SWITCHES = [each for each in Stacks.model_fields if each != "security"]
+"""Without security there is no environment."""
 
 
 def off(switch: str) -> set[str]:
