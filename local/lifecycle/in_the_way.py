@@ -44,14 +44,27 @@ def _instance(account: Account, name: str) -> Any | None:
     return _or_none(account, "rds", "describe_db_instances", "DBInstances", DBInstanceIdentifier=name)
 
 
-def _or_none(account: Account, service: str, operation: str, key: str, **arguments: Any) -> Any | None:
+def _secret(account: Account, name: str) -> Any | None:
+    """A secret that is being deleted has its name until then, too."""
+    return _or_none(account, "secretsmanager", "describe_secret", SecretId=name)
+
+
+def _table(account: Account, name: str) -> Any | None:
+    return _or_none(account, "dynamodb", "describe_table", "Table", TableName=name)
+
+
+def _or_none(
+    account: Account, service: str, operation: str, key: str | None = None, **arguments: Any
+) -> Any | None:
+    """What an operation describes, the first of a list; None when the service does not find it."""
     try:
-        found = getattr(account.client(service), operation)(**arguments)[key]
+        answer = getattr(account.client(service), operation)(**arguments)
     except ClientError as error:
         if "NotFound" in error.response["Error"]["Code"]:
             return None
         raise
-    return found[0] if found else None
+    found = answer if key is None else answer[key]
+    return next(iter(found), None) if isinstance(found, list) else found
 
 
 NAMED: dict[str, _Named] = {
@@ -67,6 +80,12 @@ NAMED: dict[str, _Named] = {
     "AWS::MSK::ServerlessCluster": _Named(
         "ClusterName", _cluster, "aws kafka delete-cluster --cluster-arn {found[ClusterArn]}"
     ),
+    "AWS::SecretsManager::Secret": _Named(
+        "Name",
+        _secret,
+        "aws secretsmanager delete-secret --force-delete-without-recovery --secret-id {name}",
+    ),
+    "AWS::DynamoDB::Table": _Named("TableName", _table, "aws dynamodb delete-table --table-name {name}"),
     "AWS::RDS::DBInstance": _Named(
         "DBInstanceIdentifier",
         _instance,
