@@ -247,7 +247,7 @@ def test_no_task_waits_for_an_answer_on_a_connection_that_is_gone(name: str) -> 
     }
     waits = known_to_dags(assembly)["timeouts"]
 
-    assert len(timeouts) == len(invoked) == 4
+    assert len(timeouts) == len(invoked) == 5
     assert max(timeouts.values()) < waits["invocation"] < 350
     # A download has room for more than one.
     assert waits["download"] > 2 * waits["invocation"]
