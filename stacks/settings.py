@@ -369,7 +369,7 @@ class Orchestration(Section):
     """MWAA and what the DAGs read from the settings."""
 
     airflow_version: str = Field(default="3.0.6", pattern=r"^[23]\.\d+\.\d+$")
-    """Airflow version that MWAA offers; others than 3.0.6, such as 3.2.1 and 3.3.1, were not run here."""
+    """Airflow version that MWAA offers; only 3.0.6 was run here, 3.2.1 and 3.3.1 were not."""
     environment_class: Literal[
         "mw1.micro", "mw1.small", "mw1.medium", "mw1.large", "mw1.xlarge", "mw1.2xlarge"
     ] = "mw1.small"

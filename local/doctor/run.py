@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -64,7 +63,7 @@ def examine(settings: Settings, output: Path | None = None) -> Iterator[Finding]
         output = ROOT / "build" / "doctor" / settings.name
         cdk.synth(settings.name, output=output, log=output.parent / f"{settings.name}.log")
     stacks = output
-    templates = read_templates(stacks)
+    templates = cdk.templates(stacks)
     checks: tuple[tuple[str, Callable[[], Iterator[Finding]]], ...] = (
         ("the region's services", lambda: account.region(settings, region)),
         ("the bootstrap", lambda: account.bootstrap(clients, stacks, number, region)),
@@ -78,17 +77,6 @@ def examine(settings: Settings, output: Path | None = None) -> Iterator[Finding]
             yield from check()
         except (BotoCoreError, ClientError) as error:
             yield unknown(what, error)
-
-
-def read_templates(output: Path) -> dict[str, dict[str, Any]]:
-    """The synthesised templates in `output`, by stack name, those that others need first."""
-    artifacts = json.loads((output / "manifest.json").read_text())["artifacts"]
-    files = {
-        part["properties"].get("stackName", name): part["properties"]["templateFile"]
-        for name, part in artifacts.items()
-        if part["type"] == "aws:cloudformation:stack"
-    }
-    return {name: json.loads((output / files[name]).read_text()) for name in cdk.stack_names(output)}
 
 
 def _clients(session: boto3.session.Session) -> Clients:

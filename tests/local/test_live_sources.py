@@ -3,30 +3,18 @@
 import re
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 
 from local.live_sources import ask
 from local.pipeline import SOURCE_PATHS
-from local.replay.__main__ import ReplayServer
 from local.replay.answers import Faults
 from local.replay.incomplete_chain import IncompleteChain
 from stacks.settings import Ingestion
+from tests.local.replay_server import serve
 
 ROOT = Path(__file__).parents[2]
-
-
-def serve(*arguments):
-    server = ReplayServer(0, *arguments)
-    server.RequestHandlerClass.log_message = lambda *_: None
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.fixture(scope="module")

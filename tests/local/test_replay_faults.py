@@ -1,6 +1,5 @@
 """The replay's bad habits, and what the sources' one downloader makes of each."""
 
-import threading
 import urllib.error
 import urllib.request
 from datetime import date
@@ -17,23 +16,13 @@ from flights.sources.faa import AIRCRAFT
 from flights.sources.partial import DownloadUnfinishedError, FilePartial
 from flights.sources.settings import USER_AGENT, ClientSettings
 from flights.sources.snapshots import snapshots
-from local.replay.__main__ import AIRCRAFT_PATH, AIRLINES_PATH, FLIGHTS_PATH, ReplayServer
+from local.replay.__main__ import AIRCRAFT_PATH, AIRLINES_PATH, FLIGHTS_PATH
 from local.replay.incomplete_chain import IncompleteChain
+from tests.local.replay_server import serve
 
 DAY = date(2013, 1, 1)
 MONTH = f"{FLIGHTS_PATH}/On_Time_Reporting_Carrier_On_Time_Performance_1987_present_2013_1.zip"
 BROWSER = {"User-Agent": USER_AGENT}
-
-
-def serve(*arguments):
-    server = ReplayServer(0, *arguments)
-    server.RequestHandlerClass.log_message = lambda *_: None
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.fixture(scope="module")
